@@ -1,0 +1,187 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package sock
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Listen opens a non-blocking listening TCP socket on addr. An IPv6 wildcard
+// address takes IPv4 too. Errors are *os.SyscallError within a text that names
+// the address.
+func Listen(addr netip.AddrPort, o Options) (int, error) {
+	fd, err := stream(addr.Addr())
+	if err != nil {
+		return -1, err
+	}
+	if err = listen(fd, addr, o); err != nil {
+		_ = unix.Close(fd)
+		return -1, fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	return fd, nil
+}
+
+func listen(fd int, addr netip.AddrPort, o Options) error {
+	set := func(level, name, value int) error {
+		return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, level, name, value))
+	}
+	// Without it a restart waits for the old connections' TIME_WAIT to end.
+	if err := set(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return err
+	}
+	if a := addr.Addr(); a.Is6() {
+		only6 := 1
+		if a.IsUnspecified() {
+			only6 = 0
+		}
+		if err := set(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only6); err != nil {
+			return err
+		}
+	}
+	if o.ReusePort {
+		if err := set(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+			return err
+		}
+	}
+	if o.RecvBuffer > 0 {
+		if err := set(unix.SOL_SOCKET, unix.SO_RCVBUF, o.RecvBuffer); err != nil {
+			return err
+		}
+	}
+	if o.SendBuffer > 0 {
+		if err := set(unix.SOL_SOCKET, unix.SO_SNDBUF, o.SendBuffer); err != nil {
+			return err
+		}
+	}
+	if err := listenOptions(fd, o); err != nil {
+		return err
+	}
+	if err := unix.Bind(fd, sockaddr(addr)); err != nil {
+		return os.NewSyscallError("bind", err)
+	}
+	backlog := o.Backlog
+	if backlog <= 0 {
+		backlog = maxBacklog
+	}
+	return os.NewSyscallError("listen", unix.Listen(fd, backlog))
+}
+
+// Connect starts a connection to addr, from local when that is valid, and
+// returns before it stands: the descriptor becomes writable when it does, and
+// Error then tells whether it did.
+func Connect(addr, local netip.AddrPort) (int, error) {
+	fd, err := stream(addr.Addr())
+	if err != nil {
+		return -1, err
+	}
+	if local.IsValid() {
+		if local.Port() == 0 {
+			bindAddressNoPort(fd)
+		}
+		if err = unix.Bind(fd, sockaddr(local)); err != nil {
+			_ = unix.Close(fd)
+			return -1, fmt.Errorf("dial from %s: %w", local, os.NewSyscallError("bind", err))
+		}
+	}
+	for {
+		err = unix.Connect(fd, sockaddr(addr))
+		// An interrupted connect goes on by itself (connect(2)): asking again
+		// answers EALREADY.
+		if err == nil || err == unix.EINPROGRESS || err == unix.EALREADY || err == unix.EINTR {
+			return fd, nil
+		}
+		_ = unix.Close(fd)
+		return -1, fmt.Errorf("dial %s: %w", addr, os.NewSyscallError("connect", err))
+	}
+}
+
+// Error takes the pending error off fd (SO_ERROR, socket(7)).
+func Error(fd int) error {
+	n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil {
+		return os.NewSyscallError("getsockopt", err)
+	}
+	if n != 0 {
+		return unix.Errno(n)
+	}
+	return nil
+}
+
+// Close closes fd. The descriptor is gone whatever it returns (close(2)).
+func Close(fd int) error { return unix.Close(fd) }
+
+// Shutdown sends FIN after what the kernel still holds (shutdown(2)).
+func Shutdown(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) }
+
+// Reset makes the coming Close send RST and drop what is unsent (SO_LINGER
+// with no time, socket(7)).
+func Reset(fd int) error {
+	return unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+}
+
+// NoDelay turns Nagle's algorithm off (TCP_NODELAY, tcp(7)).
+func NoDelay(fd int) error {
+	return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+}
+
+// Dup is a second descriptor of fd's socket, close-on-exec and non-blocking.
+func Dup(fd int) (int, error) {
+	n, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("fcntl", err)
+	}
+	if err := unix.SetNonblock(n, true); err != nil {
+		_ = unix.Close(n)
+		return -1, os.NewSyscallError("fcntl", err)
+	}
+	return n, nil
+}
+
+// Local is the address that fd is bound to, nil when the kernel knows none.
+func Local(fd int) net.Addr {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return nil
+	}
+	return address(sa)
+}
+
+// Remote is the address of fd's peer, nil when it is not connected.
+func Remote(fd int) net.Addr {
+	sa, err := unix.Getpeername(fd)
+	if err != nil {
+		return nil
+	}
+	return address(sa)
+}
+
+func address(sa unix.Sockaddr) net.Addr {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return TCPAddr(netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)))
+	case *unix.SockaddrInet6:
+		return TCPAddr(netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port)))
+	case *unix.SockaddrUnix:
+		return &net.UnixAddr{Name: sa.Name, Net: "unix"}
+	}
+	return nil
+}
+
+func sockaddr(a netip.AddrPort) unix.Sockaddr {
+	if a.Addr().Is4() {
+		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
+}
+
+func family(a netip.Addr) int {
+	if a.Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
+}
