@@ -1,0 +1,67 @@
+package codec
+
+import "net/http"
+
+// CheckUpgrade applies the rules of RFC 6455 section 4.2.1 in the order ws
+// does, so that a peer sees the same refusals: method, Upgrade, key, version.
+// It asks for WantsUpgrade to hold already. The error is a *HandshakeError.
+func (r *Request) CheckUpgrade() error {
+	return checkUpgrade(r.Method, r.only("Upgrade"), r.only("Sec-WebSocket-Key"), r.only("Sec-WebSocket-Version"))
+}
+
+// CheckHTTP applies the rules of CheckUpgrade to a request that net/http has
+// parsed, and refuses with 400 when no Connection header lists "upgrade".
+// The error is a *HandshakeError.
+func CheckHTTP(r *http.Request) error {
+	err := checkUpgrade(r.Method, onlyOf(r, "Upgrade"), onlyOf(r, "Sec-Websocket-Key"), onlyOf(r, "Sec-Websocket-Version"))
+	if err != nil {
+		return err
+	}
+	for _, list := range r.Header["Connection"] {
+		if listHas(list, "upgrade") {
+			return nil
+		}
+	}
+	return refuse("Invalid Connection header")
+}
+
+// onlyOf returns the value of a field that must not be repeated: "" when it is.
+func onlyOf(r *http.Request, canonical string) string {
+	if v := r.Header[canonical]; len(v) == 1 {
+		return v[0]
+	}
+	return ""
+}
+
+func checkUpgrade[T textual](method, upgrade, key, version T) error {
+	switch {
+	case string(method) != http.MethodGet:
+		return &HandshakeError{Status: http.StatusMethodNotAllowed, Msg: "Invalid HTTP method"}
+	case !asciiFold(upgrade, "websocket"):
+		return refuse("Invalid Upgrade header")
+	case !validKey(key):
+		return refuse("Missing or invalid Sec-WebSocket-Key header")
+	case string(version) != "13" && string(version) != "8":
+		return &HandshakeError{
+			Status: http.StatusBadRequest,
+			Msg:    "Missing or invalid Sec-WebSocket-Version header",
+			Header: http.Header{"Sec-Websocket-Version": {"13, 8"}},
+		}
+	}
+	return nil
+}
+
+// validKey wants 22 characters of base64 and "==": 16 bytes. The unused low
+// bits of the last character are not looked at, since the key is never decoded.
+func validKey[T textual](key T) bool {
+	if len(key) != keyLen || string(key[keyLen-2:]) != "==" {
+		return false
+	}
+	for i := range keyLen - 2 {
+		c := lower(key[i])
+		if !isDigit(c) && (c < 'a' || c > 'z') && c != '+' && c != '/' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,167 @@
+package codec
+
+import (
+	"bytes"
+	"crypto/tls"
+	"net/http"
+	"net/url"
+)
+
+// Request is one parsed request header block. Its slices alias the block and
+// are valid while the block is. The zero value is ready for Parse; parsing
+// again reuses the memory of Fields. Not for several goroutines at once.
+type Request struct {
+	Method, Target []byte
+	Minor          int // of HTTP/1.Minor
+	Fields             // at most MaxFields
+}
+
+// Parse takes a block as ScanHead delimits it. The error is a *HandshakeError:
+// 400 for what RFC 9112 calls malformed and for what lets two parsers disagree
+// about where a request ends or whom it is for (a second Host, Content-Length
+// or Transfer-Encoding, Content-Length beside Transfer-Encoding, a missing
+// Host in HTTP/1.1), 431 for more than MaxFields fields, 501 for a transfer
+// coding other than chunked, 505 for a version other than HTTP/1. It does not
+// allocate once Fields has grown.
+func (r *Request) Parse(head []byte) error {
+	*r = Request{Fields: r.Fields[:0]}
+	if len(head) > 2 && head[0] == '\r' && head[1] == '\n' {
+		head = head[2:]
+	}
+	line, rest, ok := cutLine(head)
+	if !ok {
+		return refuse("Malformed request line")
+	}
+	if err := r.parseLine(line); err != nil {
+		return err
+	}
+	if err := r.Fields.parse(rest); err != nil {
+		return err
+	}
+	return r.checkFraming()
+}
+
+// parseLine wants exactly "method SP target SP HTTP/1.x". The target is taken
+// as opaque bytes: anything without blanks and control characters.
+func (r *Request) parseLine(line []byte) error {
+	method, rest, _ := bytes.Cut(line, []byte(" "))
+	target, version, ok := bytes.Cut(rest, []byte(" "))
+	if !ok || !isToken(method) || len(target) == 0 {
+		return refuse("Malformed request line")
+	}
+	if bytes.IndexByte(target, '\t') >= 0 || !validValue(target) {
+		return refuse("Control character in the request target")
+	}
+	major, minor, ok := parseVersion(version)
+	if !ok {
+		return refuse("Malformed HTTP version")
+	}
+	if major != 1 {
+		return &HandshakeError{Status: http.StatusHTTPVersionNotSupported, Msg: "Only HTTP/1.0 and HTTP/1.1 are spoken here"}
+	}
+	r.Method, r.Target, r.Minor = method, target, minor
+	return nil
+}
+
+// parseVersion reads "HTTP/d.d" (RFC 9112 section 2.3).
+func parseVersion(v []byte) (major, minor int, ok bool) {
+	if len(v) != len("HTTP/1.1") || string(v[:5]) != "HTTP/" || v[6] != '.' || !isDigit(v[5]) || !isDigit(v[7]) {
+		return 0, 0, false
+	}
+	return int(v[5] - '0'), int(v[7] - '0'), true
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// checkFraming refuses requests whose end or addressee is open to dispute
+// (RFC 9112 sections 3.2, 6.1 and 6.3).
+func (r *Request) checkFraming() error {
+	var hosts, lengths, codings int
+	for i := range r.Fields {
+		name, value := r.Fields[i].Name, r.Fields[i].Value
+		switch {
+		case asciiFold(name, "Host"):
+			hosts++
+		case asciiFold(name, "Content-Length"):
+			lengths++
+			if !validLength(value) {
+				return refuse("Malformed Content-Length header")
+			}
+		case asciiFold(name, "Transfer-Encoding"):
+			codings++
+			if !asciiFold(value, "chunked") {
+				return &HandshakeError{Status: http.StatusNotImplemented, Msg: "Unsupported Transfer-Encoding"}
+			}
+		}
+	}
+	switch {
+	case hosts > 1:
+		return refuse("Duplicate Host header")
+	case hosts == 0 && r.Minor > 0:
+		return refuse("Missing Host header")
+	case lengths > 1:
+		return refuse("Duplicate Content-Length header")
+	case lengths+codings > 1:
+		return refuse("Ambiguous body length: Transfer-Encoding must stand alone")
+	case codings == 1 && r.Minor == 0:
+		return refuse("Transfer-Encoding in an HTTP/1.0 request")
+	}
+	return nil
+}
+
+// validLength wants 1 to 18 digits, so that the value fits an int64.
+func validLength(v []byte) bool {
+	for _, c := range v {
+		if !isDigit(c) {
+			return false
+		}
+	}
+	return 0 < len(v) && len(v) <= 18
+}
+
+// Path returns the request target up to its first '?': bytes as sent, neither
+// decoded nor cleaned.
+func (r *Request) Path() []byte {
+	path, _, _ := bytes.Cut(r.Target, []byte("?"))
+	return path
+}
+
+// WantsUpgrade reports whether the request asks for another protocol: an
+// Upgrade header exists and a Connection header, of which there may be several
+// lines, lists "upgrade". What doesn't is plain HTTP.
+func (r *Request) WantsUpgrade() bool {
+	return r.hasToken("Connection", "upgrade") && r.Values("Upgrade") > 0
+}
+
+// HTTP returns the request as net/http would have parsed it, for hooks. It
+// copies everything; Body is http.NoBody whatever the headers say. remote is
+// the peer's address as "IP:port", state nil without TLS. The error is a
+// *HandshakeError with 400: the target is not a URI.
+func (r *Request) HTTP(remote string, state *tls.ConnectionState) (*http.Request, error) {
+	target := string(r.Target)
+	u, err := url.ParseRequestURI(target)
+	if err != nil {
+		return nil, refuse("Malformed request target")
+	}
+	header := make(http.Header, len(r.Fields))
+	values := make([]string, len(r.Fields))
+	for i := range r.Fields {
+		name := http.CanonicalHeaderKey(string(r.Fields[i].Name))
+		values[i] = string(r.Fields[i].Value)
+		if header[name] == nil {
+			header[name] = values[i : i+1 : i+1]
+		} else {
+			header[name] = append(header[name], values[i])
+		}
+	}
+	host := u.Host
+	if host == "" {
+		host = header.Get("Host")
+	}
+	header.Del("Host") // net/http keeps it in Request.Host only
+	return &http.Request{
+		Method: string(r.Method), URL: u, RequestURI: target, Host: host,
+		Proto: "HTTP/1." + string(rune('0'+r.Minor)), ProtoMajor: 1, ProtoMinor: r.Minor,
+		Header: header, Body: http.NoBody, RemoteAddr: remote, TLS: state,
+	}, nil
+}
