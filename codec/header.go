@@ -148,3 +148,24 @@ func AppendFrame(dst []byte, h Header, payload []byte) []byte {
 // Mask masks or unmasks p in place. The offset is where in the frame's payload
 // p stands: RFC 6455 5.3.
 func Mask(p []byte, key [4]byte, offset int) { ws.Cipher(p, key, offset) }
+
+// unmaskSmall unmasks a short p in place and reports whether it is ASCII, which
+// saves the check for UTF-8. The key is little-endian. For what a small frame
+// can hold it beats the calls of [Mask] and of utf8.Valid.
+func unmaskSmall(p []byte, key uint32) (ascii bool) {
+	key64 := uint64(key)<<32 | uint64(key)
+	var seen uint64
+	for len(p) >= 8 {
+		v := binary.LittleEndian.Uint64(p) ^ key64
+		binary.LittleEndian.PutUint64(p, v)
+		seen |= v
+		p = p[8:]
+	}
+	for i := range p {
+		v := p[i] ^ byte(key64)
+		key64 >>= 8
+		p[i] = v
+		seen |= uint64(v)
+	}
+	return seen&0x8080808080808080 == 0
+}
