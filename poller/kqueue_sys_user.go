@@ -1,0 +1,10 @@
+//go:build darwin || dragonfly || freebsd
+
+package poller
+
+import "golang.org/x/sys/unix"
+
+const (
+	evfiltUser  = unix.EVFILT_USER
+	noteTrigger = unix.NOTE_TRIGGER
+)
