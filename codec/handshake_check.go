@@ -9,30 +9,6 @@ func (r *Request) CheckUpgrade() error {
 	return checkUpgrade(r.Method, r.only("Upgrade"), r.only("Sec-WebSocket-Key"), r.only("Sec-WebSocket-Version"))
 }
 
-// CheckHTTP applies the rules of CheckUpgrade to a request that net/http has
-// parsed, and refuses with 400 when no Connection header lists "upgrade".
-// The error is a *HandshakeError.
-func CheckHTTP(r *http.Request) error {
-	err := checkUpgrade(r.Method, onlyOf(r, "Upgrade"), onlyOf(r, "Sec-Websocket-Key"), onlyOf(r, "Sec-Websocket-Version"))
-	if err != nil {
-		return err
-	}
-	for _, list := range r.Header["Connection"] {
-		if listHas(list, "upgrade") {
-			return nil
-		}
-	}
-	return refuse("Invalid Connection header")
-}
-
-// onlyOf returns the value of a field that must not be repeated: "" when it is.
-func onlyOf(r *http.Request, canonical string) string {
-	if v := r.Header[canonical]; len(v) == 1 {
-		return v[0]
-	}
-	return ""
-}
-
 func checkUpgrade[T textual](method, upgrade, key, version T) error {
 	switch {
 	case string(method) != http.MethodGet:

@@ -57,11 +57,16 @@ func (f Fields) Joined(name string) string {
 }
 
 // only returns the value of a field that must not be repeated: nil when it is.
-func (f Fields) only(name string) []byte {
-	if f.Values(name) != 1 {
-		return nil
+func (f Fields) only(name string) (value []byte) {
+	for i := range f {
+		if asciiFold(f[i].Name, name) {
+			if value != nil {
+				return nil
+			}
+			value = f[i].Value
+		}
 	}
-	return f.Get(name)
+	return value
 }
 
 // hasToken reports whether a list field holds token in any of its lines.
@@ -75,8 +80,10 @@ func (f Fields) hasToken(name, token string) bool {
 }
 
 // parse appends the fields of b, which begins after the first line of a block
-// and ends with the empty line. The error is a *HandshakeError.
+// and ends with the empty line. The error is a *HandshakeError, and f is then
+// as it was.
 func (f *Fields) parse(b []byte) error {
+	fields := *f
 	for {
 		line, rest, ok := cutLine(b)
 		if !ok {
@@ -86,35 +93,39 @@ func (f *Fields) parse(b []byte) error {
 			if len(rest) != 0 {
 				return refuse("Header block with an empty line inside")
 			}
+			*f = fields
 			return nil
 		}
-		if len(*f) == MaxFields {
+		if len(fields) == MaxFields {
 			return &HandshakeError{Status: http.StatusRequestHeaderFieldsTooLarge, Msg: "More than 100 header fields"}
 		}
-		field, err := parseField(line)
-		if err != nil {
-			return err
+		n := nameLen(line)
+		if n == 0 {
+			return refuse("Malformed header field name")
 		}
-		*f, b = append(*f, field), rest
+		value := trimBlanks(line[n+1:])
+		if !validValue(value) {
+			return refuse("Control character in a header field value")
+		}
+		fields, b = append(fields, Field{line[:n:n], value}), rest
 	}
 }
 
-// parseField takes a line apart. A line that begins with a blank continues the
-// one before it (obs-fold), and a blank before the colon hides the field from
-// some parsers: RFC 9112 sections 5.1 and 5.2 have a server refuse both.
-func parseField(line []byte) (Field, error) {
-	n := 0
-	for n < len(line) && isTchar[line[n]] {
-		n++
+// nameLen returns the length of the name in a field line, 0 when it has none
+// that is a token and followed at once by the colon. A line that begins with a
+// blank continues the one before it (obs-fold), and a blank before the colon
+// hides the field from some parsers: RFC 9112 sections 5.1 and 5.2 have a
+// server refuse both.
+func nameLen(line []byte) int {
+	for n, c := range line {
+		if !isTchar[c] {
+			if c == ':' {
+				return n
+			}
+			break
+		}
 	}
-	if n == 0 || n == len(line) || line[n] != ':' {
-		return Field{}, refuse("Malformed header field name")
-	}
-	value := trimBlanks(line[n+1:])
-	if !validValue(value) {
-		return Field{}, refuse("Control character in a header field value")
-	}
-	return Field{line[:n:n], value}, nil
+	return 0
 }
 
 // cutLine cuts b after the first CRLF; the line comes without it.
@@ -135,7 +146,7 @@ func asciiFold[A, B textual](a A, b B) bool {
 		return false
 	}
 	for i := range len(a) {
-		if lower(a[i]) != lower(b[i]) {
+		if a[i] != b[i] && lower(a[i]) != lower(b[i]) {
 			return false
 		}
 	}

@@ -2,9 +2,7 @@ package codec
 
 import (
 	"bytes"
-	"crypto/tls"
 	"net/http"
-	"net/url"
 )
 
 // Request is one parsed request header block. Its slices alias the block and
@@ -131,37 +129,4 @@ func (r *Request) Path() []byte {
 // lines, lists "upgrade". What doesn't is plain HTTP.
 func (r *Request) WantsUpgrade() bool {
 	return r.hasToken("Connection", "upgrade") && r.Values("Upgrade") > 0
-}
-
-// HTTP returns the request as net/http would have parsed it, for hooks. It
-// copies everything; Body is http.NoBody whatever the headers say. remote is
-// the peer's address as "IP:port", state nil without TLS. The error is a
-// *HandshakeError with 400: the target is not a URI.
-func (r *Request) HTTP(remote string, state *tls.ConnectionState) (*http.Request, error) {
-	target := string(r.Target)
-	u, err := url.ParseRequestURI(target)
-	if err != nil {
-		return nil, refuse("Malformed request target")
-	}
-	header := make(http.Header, len(r.Fields))
-	values := make([]string, len(r.Fields))
-	for i := range r.Fields {
-		name := http.CanonicalHeaderKey(string(r.Fields[i].Name))
-		values[i] = string(r.Fields[i].Value)
-		if header[name] == nil {
-			header[name] = values[i : i+1 : i+1]
-		} else {
-			header[name] = append(header[name], values[i])
-		}
-	}
-	host := u.Host
-	if host == "" {
-		host = header.Get("Host")
-	}
-	header.Del("Host") // net/http keeps it in Request.Host only
-	return &http.Request{
-		Method: string(r.Method), URL: u, RequestURI: target, Host: host,
-		Proto: "HTTP/1." + string(rune('0'+r.Minor)), ProtoMajor: 1, ProtoMinor: r.Minor,
-		Header: header, Body: http.NoBody, RemoteAddr: remote, TLS: state,
-	}, nil
 }
