@@ -1,0 +1,404 @@
+package codec
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+)
+
+// jsonText is n bytes of the kind of JSON that is pushed to dashboards.
+func jsonText(n int, seed uint64) []byte {
+	r := rand.New(rand.NewPCG(seed, 1))
+	var b bytes.Buffer
+	for b.Len() < n {
+		fmt.Fprintf(&b, `{"id":%d,"symbol":"%s","price":%.2f,"volume":%d,"ts":"2025-11-%02dT%02d:%02d:%02dZ","side":"%s"},`,
+			r.IntN(1e6), []string{"AAPL", "MSFT", "GOOG", "AMZN", "NVDA"}[r.IntN(5)], r.Float64()*1000, r.IntN(100000),
+			1+r.IntN(28), r.IntN(24), r.IntN(60), r.IntN(60), []string{"buy", "sell"}[r.IntN(2)])
+	}
+	return b.Bytes()[:n]
+}
+
+func noise(n int, seed uint64) []byte {
+	r := rand.New(rand.NewPCG(seed, 2))
+	p := make([]byte, n)
+	for i := range p {
+		p[i] = byte(r.Uint32())
+	}
+	return p
+}
+
+var contents = map[string]func(n int, seed uint64) []byte{
+	"json":  jsonText,
+	"noise": noise,
+	"zeros": func(n int, _ uint64) []byte { return make([]byte, n) },
+}
+
+// stdInflate is the standard library's opinion on a payload.
+func stdInflate(payload, history []byte) ([]byte, error) {
+	r := flate.NewReaderDict(io.MultiReader(bytes.NewReader(payload), bytes.NewReader([]byte(streamTail))), history)
+	return io.ReadAll(r)
+}
+
+func mustInflate(t testing.TB, f *Flate, payload []byte, bits uint8, win *Window, b *Bytes) []byte {
+	t.Helper()
+	msg, err := f.Inflate(payload, bits, win, 0, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return msg
+}
+
+// checkPayload decodes one message with a strict window, with the standard library
+// and with ours.
+func checkPayload(t *testing.T, f *Flate, payload, history, want []byte, bits uint8, win *Window, b *Bytes) {
+	t.Helper()
+	got, err := strictInflate(append(payload[:len(payload):len(payload)], syncTail...), history, 1<<bits)
+	if err != nil || !bytes.Equal(got[len(history):], want) {
+		t.Fatalf("strict window: %d bytes, %v; want %d", len(got)-len(history), err, len(want))
+	}
+	if got, err = stdInflate(payload, history); err != nil || !bytes.Equal(got, want) {
+		t.Fatalf("compress/flate: %d bytes, %v; want %d", len(got), err, len(want))
+	}
+	msg := mustInflate(t, f, payload, bits, win, b)
+	if !bytes.Equal(msg, want) {
+		t.Fatalf("Inflate: %d bytes, want %d", len(msg), len(want))
+	}
+	b.Put(msg)
+}
+
+// tail is what a peer's window of the given bits holds after all of sent.
+func tail(sent []byte, bits uint8) []byte { return sent[max(0, len(sent)-1<<bits):] }
+
+func TestMessagesRoundTripWithAllParameters(t *testing.T) {
+	for bits := uint8(8); bits <= 15; bits++ {
+		levels := []int{1, 9}
+		if bits == 15 {
+			levels = []int{1, 2, 3, 4, 5, 6, 7, 8, 9}
+		}
+		for _, level := range levels {
+			for kind, content := range contents {
+				for _, takeover := range []bool{false, true} {
+					t.Run(fmt.Sprintf("bits%d/level%d/%s/takeover=%v", bits, level, kind, takeover), func(t *testing.T) {
+						roundTrips(t, NewFlate(level, 2), bits, takeover, content)
+					})
+				}
+			}
+		}
+	}
+}
+
+func roundTrips(t *testing.T, f *Flate, bits uint8, takeover bool, content func(int, uint64) []byte) {
+	var b Bytes
+	var out, in *Window
+	var history, sent []byte
+	if takeover {
+		out, in = new(Window), new(Window)
+	}
+	for i, n := range []int{1, 0, 5, 64, 127, 128, 256, 257, 1500, 256, 20000, 5, 65536, 200000} {
+		msg := content(n, uint64(i))
+		payload := f.Compress(nil, msg, bits, out, true)
+		if len(payload) > CompressBound(n) {
+			t.Errorf("%d bytes became %d, above the bound of %d", n, len(payload), CompressBound(n))
+		}
+		checkPayload(t, f, payload, history, msg, bits, in, &b)
+		if takeover {
+			sent = append(sent, msg...)
+			history = tail(sent, bits)
+		}
+	}
+	if n := b.Outstanding(); n != 0 {
+		t.Errorf("%d slices not given back", n)
+	}
+}
+
+func TestFragmentsOfOneMessageShareAStream(t *testing.T) {
+	f := NewFlate(1, 2)
+	var b Bytes
+	text := jsonText(40000, 1)
+	for _, bits := range []uint8{8, 9, 12, 15} {
+		for name, win := range map[string]*Window{"own history": new(Window), "no history": nil} {
+			for _, cuts := range [][]int{{0, 40000}, {20000, 40000}, {0, 0, 40000, 40000}, {1, 2, 3, 700, 1400, 30000, 40000}} {
+				if win != nil {
+					win.Reset()
+				}
+				var payload []byte
+				from := 0
+				for i, to := range cuts {
+					payload = f.Compress(payload, text[from:to], bits, win, i == len(cuts)-1)
+					from = to
+				}
+				checkPayload(t, f, payload, nil, text, bits, nil, &b)
+				if t.Failed() {
+					t.Fatalf("bits %d, %s, cuts %v", bits, name, cuts)
+				}
+			}
+		}
+	}
+}
+
+func TestOnlyTheLastFragmentLosesTheFlushTail(t *testing.T) {
+	f := NewFlate(1, 1)
+	for _, first := range []string{"", "hel", string(jsonText(2000, 1))} {
+		p := f.Compress(nil, []byte(first), 15, nil, false)
+		if !bytes.HasSuffix(p, []byte(syncTail)) {
+			t.Errorf("%.10q: first fragment ends with % x", first, p[max(0, len(p)-4):])
+		}
+		q := f.Compress(nil, []byte(first), 15, nil, true)
+		if !bytes.Equal(p[:len(p)-4], q) {
+			t.Errorf("%.10q: last fragment is % x, first % x", first, q, p)
+		}
+	}
+}
+
+func TestEmptyMessageIsOneByte(t *testing.T) {
+	f := NewFlate(1, 1)
+	if p := f.Compress([]byte("x"), nil, 15, new(Window), true); string(p) != "x\x00" {
+		t.Errorf("got % x, want 78 00", p)
+	}
+	var b Bytes
+	for _, payload := range []string{"", "\x00", "\x02\x00"} { // nothing, stored block, empty fixed block
+		msg, err := f.Inflate([]byte(payload), 15, nil, 0, &b)
+		if err != nil || len(msg) != 0 {
+			t.Errorf("% x inflates to %q, %v; want an empty message", payload, msg, err)
+		}
+	}
+}
+
+func TestTakeoverMakesTheSecondMessageShorter(t *testing.T) {
+	for level := 1; level <= 9; level++ {
+		f := NewFlate(level, 1)
+		for _, msg := range []string{"foofoo", string(jsonText(64, 1)), string(jsonText(300, 1)), string(jsonText(3000, 1))} {
+			for bits := uint8(9); bits <= 15; bits++ {
+				if len(msg) > 1<<bits {
+					continue
+				}
+				var win Window
+				first := len(f.Compress(nil, []byte(msg), bits, &win, true))
+				second := len(f.Compress(nil, []byte(msg), bits, &win, true))
+				if second >= first {
+					t.Errorf("level %d, bits %d, %.20q: first %d bytes, second %d", level, bits, msg, first, second)
+				}
+				again := len(f.Compress(nil, []byte(msg), bits, nil, true))
+				if again != first {
+					t.Errorf("level %d, bits %d, %.20q without takeover: %d bytes, then %d", level, bits, msg, first, again)
+				}
+			}
+		}
+	}
+}
+
+func TestUncompressedMessagesStayOutOfTheWindow(t *testing.T) {
+	f := NewFlate(1, 1)
+	var out, in Window
+	var b Bytes
+	f.Compress(nil, []byte("plain"), 15, nil, true) // what a caller that sends plain does not do with &out
+	for range 3 {
+		p := f.Compress(nil, []byte("compressed compressed"), 15, &out, true)
+		b.Put(mustInflate(t, f, p, 15, &in, &b))
+		if !bytes.Equal(out.text, in.text) {
+			t.Fatalf("our history is %q, the peer's %q", out.text, in.text)
+		}
+	}
+}
+
+func TestWindowHoldsNoMoreThanAgreed(t *testing.T) {
+	for bits := uint8(8); bits <= 15; bits++ {
+		var w Window
+		var all []byte
+		for i, n := range []int{0, 1, 100, 155, 1, 255, 256, 257, 3, 5000, 7, 40000, 100, 32768, 1, 512} {
+			p := noise(n, uint64(i))
+			w.add(p, 1<<bits)
+			all = append(all, p...)
+			if !bytes.Equal(w.text, tail(all, bits)) {
+				t.Fatalf("bits %d: after %d bytes not the last %d", bits, len(all), 1<<bits)
+			}
+			if cap(w.text) > 1<<bits || i == 2 && cap(w.text) > 256 {
+				t.Fatalf("bits %d: holds %d bytes for %d", bits, cap(w.text), len(all))
+			}
+		}
+		if w.Reset(); w.Len() != 0 || cap(w.text) != 0 {
+			t.Fatal("memory kept after Reset")
+		}
+	}
+}
+
+func TestPeerMayEndItsStream(t *testing.T) {
+	payload, _ := hex.DecodeString("33343236313533b7000000")
+	f := NewFlate(1, 1)
+	var b Bytes
+	for name, win := range map[string]*Window{"takeover": new(Window), "no takeover": nil} {
+		for range 2 {
+			if msg := mustInflate(t, f, payload, 15, win, &b); string(msg) != "12345678" {
+				t.Errorf("%s: got %q", name, msg)
+			}
+			if win != nil && win.Len() != 0 {
+				t.Errorf("history of %d bytes outlives the stream", win.Len())
+			}
+		}
+	}
+	// A back-reference across the end of the stream has nothing to refer to.
+	var out, in Window
+	f.Compress(nil, []byte("12345678"), 15, &out, true)
+	second := f.Compress(nil, []byte("12345678"), 15, &out, true)
+	mustInflate(t, f, payload, 15, &in, &b)
+	if _, err := f.Inflate(second, 15, &in, 0, &b); !errors.Is(err, ErrDeflate) {
+		t.Errorf("got %v, want %v", err, ErrDeflate)
+	}
+}
+
+func TestWireVectorsInflate(t *testing.T) {
+	f := NewFlate(1, 1)
+	var b Bytes
+	for in, want := range map[string]string{
+		"cac80400": "hi", "00": "", "4a4c84010000": "aaaaaaaaaa",
+		"ca48cd01000000ffffcac90700": "hello",
+		// RFC 7692 7.2.3.
+		"f248cdc9c90700":                           "Hello",
+		"000500faff48656c6c6f00":                   "Hello",
+		"f348cdc9c9070000":                         "Hello",
+		"f248050000 00ffffcac9c90700":              "Hello",
+		"f24805000000ffff0000 00ffffcac9c90700000": "",
+	} {
+		payload, err := hex.DecodeString(string(bytes.ReplaceAll([]byte(in), []byte(" "), nil)))
+		if err != nil {
+			continue
+		}
+		var win Window
+		if msg := mustInflate(t, f, payload, 15, &win, &b); string(msg) != want {
+			t.Errorf("%s: got %q, want %q", in, msg, want)
+		}
+	}
+	var win Window
+	for _, in := range []string{"f248cdc9c90700", "f200110000"} { // RFC 7692 7.2.3.2
+		payload, _ := hex.DecodeString(in)
+		if msg := mustInflate(t, f, payload, 15, &win, &b); string(msg) != "Hello" {
+			t.Errorf("%s: got %q", in, msg)
+		}
+	}
+}
+
+func TestCorruptAndCutMessagesAre1007(t *testing.T) {
+	f := NewFlate(1, 1)
+	var b Bytes
+	check := func(payload []byte) {
+		t.Helper()
+		msg, err := f.Inflate(payload, 15, nil, 0, &b)
+		var e *Error
+		if !errors.As(err, &e) || e.Code != CodeInvalidPayload || e.ID != "Z_DATA_ERROR" || !errors.Is(err, ErrDeflate) || msg != nil {
+			t.Errorf("% x: got %q, %v; want 1007", payload[:min(20, len(payload))], msg, err)
+		}
+	}
+	check([]byte{0xff, 0xff})
+	check([]byte("garbage, not deflate"))
+	check([]byte{0x00, 0x05, 0x00, 0x05, 0x00})
+	for _, n := range []int{100, 5000, 50000} {
+		whole := f.Compress(nil, jsonText(n, 1), 15, nil, true)
+		for _, cut := range []int{1, 2, 10, len(whole) / 2, len(whole) - 3} {
+			check(whole[:len(whole)-cut])
+		}
+	}
+	if n := b.Outstanding(); n != 0 {
+		t.Errorf("%d slices not given back", n)
+	}
+}
+
+func TestMaxIsExact(t *testing.T) {
+	f := NewFlate(1, 1)
+	for _, n := range []int{1, 25, 64, 65, 1000, 16 << 10, 100000} {
+		var b Bytes
+		p := f.Compress(nil, make([]byte, n), 15, nil, true)
+		msg, err := f.Inflate(p, 15, nil, int64(n), &b)
+		if err != nil || len(msg) != n {
+			t.Errorf("max %d: got %d bytes, %v", n, len(msg), err)
+		}
+		b.Put(msg)
+		if n > 1 {
+			if _, err := f.Inflate(p, 15, nil, int64(n-1), &b); err != ErrMessageTooBig {
+				t.Errorf("max %d of %d: got %v, want %v", n-1, n, err, ErrMessageTooBig)
+			}
+		}
+		if b.Outstanding() != 0 {
+			t.Errorf("%d slices not given back", b.Outstanding())
+		}
+	}
+}
+
+// bomb is a payload of about 1 MiB that inflates to 1 GiB.
+func bomb(t *testing.T) []byte {
+	f := NewFlate(9, 1)
+	var p []byte
+	mib := make([]byte, 1<<20)
+	for range 1 << 10 {
+		p = f.Compress(p, mib, 15, nil, false)
+	}
+	if len(p) > 2<<20 {
+		t.Fatalf("the bomb has %d bytes", len(p))
+	}
+	return p
+}
+
+func TestBombCostsNoMoreThanMax(t *testing.T) {
+	payload := bomb(t)
+	f := NewFlate(1, 1)
+	for _, max := range []int64{25, 1 << 10, 1 << 20, 10 << 20} {
+		var b Bytes
+		f.Inflate([]byte{0xff, 0xff}, 15, nil, 0, &b) // makes the pooled inflater
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := f.Inflate(payload, 15, nil, max, &b)
+		runtime.ReadMemStats(&after)
+		if err != ErrMessageTooBig {
+			t.Errorf("max %d: got %v", max, err)
+		}
+		// Doubling sums to twice the last slice, a class of at most twice max. An
+		// inflater is made anew if the collector took the pooled one.
+		spent := after.TotalAlloc - before.TotalAlloc
+		t.Logf("max %d: %d bytes allocated", max, spent)
+		if spent > uint64(4*max)+200<<10 {
+			t.Errorf("max %d: %d bytes allocated", max, spent)
+		}
+	}
+}
+
+func TestFlateServesManyGoroutinesWithinItsLimit(t *testing.T) {
+	f := NewFlate(1, 2)
+	var b Bytes
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			var out, in Window
+			for i := range 50 {
+				msg := jsonText(1+i*37, uint64(g))
+				got, err := f.Inflate(f.Compress(nil, msg, 12, &out, true), 12, &in, 0, &b)
+				if err != nil || !bytes.Equal(got, msg) {
+					t.Errorf("got %d bytes, %v; want %d", len(got), err, len(msg))
+					return
+				}
+				b.Put(got)
+			}
+		})
+	}
+	wg.Wait()
+	if cap(f.jobs) != 2 || len(f.jobs) != 0 {
+		t.Errorf("%d of %d jobs held", len(f.jobs), cap(f.jobs))
+	}
+}
+
+func TestCompressIntoEnoughRoomDoesNotMove(t *testing.T) {
+	f := NewFlate(1, 1)
+	for _, n := range []int{0, 1, 100, 512, 513, 70000, 200000} {
+		for _, src := range [][]byte{noise(n, 1), jsonText(n, 1)} {
+			dst := make([]byte, 3, 3+CompressBound(n))
+			if got := f.Compress(dst, src, 15, nil, true); &got[0] != &dst[0] {
+				t.Errorf("%d bytes: moved to a slice of %d", n, len(got))
+			}
+		}
+	}
+}
