@@ -19,8 +19,8 @@ type Request struct {
 // about where a request ends or whom it is for (a second Host, Content-Length
 // or Transfer-Encoding, Content-Length beside Transfer-Encoding, a missing
 // Host in HTTP/1.1), 431 for more than MaxFields fields, 501 for a transfer
-// coding other than chunked, 505 for a version other than HTTP/1. It does not
-// allocate once Fields has grown.
+// coding other than chunked, 505 for a version other than HTTP/1; r is then of
+// no use. It does not allocate once Fields has grown.
 func (r *Request) Parse(head []byte) error {
 	*r = Request{Fields: r.Fields[:0]}
 	if len(head) > 2 && head[0] == '\r' && head[1] == '\n' {
@@ -97,10 +97,8 @@ func (r *Request) checkFraming() error {
 		return refuse("Duplicate Host header")
 	case hosts == 0 && r.Minor > 0:
 		return refuse("Missing Host header")
-	case lengths > 1:
-		return refuse("Duplicate Content-Length header")
 	case lengths+codings > 1:
-		return refuse("Ambiguous body length: Transfer-Encoding must stand alone")
+		return refuse("Ambiguous body length: more than one Content-Length or Transfer-Encoding header")
 	case codings == 1 && r.Minor == 0:
 		return refuse("Transfer-Encoding in an HTTP/1.0 request")
 	}
@@ -126,7 +124,7 @@ func (r *Request) Path() []byte {
 
 // WantsUpgrade reports whether the request asks for another protocol: an
 // Upgrade header exists and a Connection header, of which there may be several
-// lines, lists "upgrade". What doesn't is plain HTTP.
+// lines, lists "upgrade". What does not is plain HTTP.
 func (r *Request) WantsUpgrade() bool {
 	return r.hasToken("Connection", "upgrade") && r.Values("Upgrade") > 0
 }
