@@ -67,24 +67,28 @@ func (f *Flate) lookBack(n int) int {
 // and a message in several fragments uses a new Window for its own length, or
 // nil for each, which costs only size.
 func (f *Flate) Compress(dst, src []byte, bits uint8, win *Window, last bool) []byte {
-	switch {
-	case len(src) == 0:
-		dst = append(dst, "\x00"+syncTail...)
-	case len(src) <= maxShort:
-		f.jobs <- struct{}{}
-		dst = f.compressShort(dst, src, bits, win)
-		<-f.jobs
-	default:
-		f.jobs <- struct{}{}
-		dst = f.compressLong(dst, src, bits, win)
-		<-f.jobs
-	}
+	dst = f.compress(dst, src, bits, win)
 	if win != nil {
 		win.add(src, 1<<bits)
 	}
 	if last {
 		dst = dst[:len(dst)-len(syncTail)]
 	}
+	return dst
+}
+
+// compress appends src and a sync flush to dst.
+func (f *Flate) compress(dst, src []byte, bits uint8, win *Window) []byte {
+	if len(src) == 0 {
+		return append(dst, "\x00"+syncTail...)
+	}
+	f.jobs <- struct{}{}
+	if len(src) <= maxShort {
+		dst = f.compressShort(dst, src, bits, win)
+	} else {
+		dst = f.compressLong(dst, src, bits, win)
+	}
+	<-f.jobs
 	return dst
 }
 

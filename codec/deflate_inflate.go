@@ -34,24 +34,15 @@ func (f *Flate) Inflate(src []byte, bits uint8, win *Window, max int64, b *Bytes
 	if len(src) == 0 {
 		return b.Get(0), nil
 	}
-	f.jobs <- struct{}{}
-	defer func() { <-f.jobs }()
-	z, ok := f.inflaters.Get().(*inflater)
-	if !ok {
-		z = newInflater()
-	}
 	limit := math.MaxInt
 	if max > 0 && max < math.MaxInt {
 		limit = int(max)
 	}
-	out := b.Get(min(4*len(src), firstInflated, limit))[:0]
-	out, ended, err := z.inflate(src, win.last(1<<bits), out, limit, b)
-	f.inflaters.Put(z)
-	if err != nil {
+	out, ended, err := f.inflate(src, win.last(1<<bits), limit, b)
+	switch {
+	case err != nil:
 		b.Put(out)
 		return nil, err
-	}
-	switch {
 	case win == nil:
 	case ended:
 		win.Reset()
@@ -59,6 +50,18 @@ func (f *Flate) Inflate(src []byte, bits uint8, win *Window, max int64, b *Bytes
 		win.add(out, 1<<bits)
 	}
 	return out, nil
+}
+
+func (f *Flate) inflate(src, history []byte, limit int, b *Bytes) (out []byte, ended bool, err error) {
+	f.jobs <- struct{}{}
+	z, ok := f.inflaters.Get().(*inflater)
+	if !ok {
+		z = newInflater()
+	}
+	out, ended, err = z.inflate(src, history, limit, b)
+	f.inflaters.Put(z)
+	<-f.jobs
+	return out, ended, err
 }
 
 // inflater is the library's reader with all that it reads through.
@@ -76,18 +79,20 @@ func newInflater() *inflater {
 	return z
 }
 
-// inflate appends to out, and reports whether the peer ended its stream.
-func (z *inflater) inflate(src, history, out []byte, limit int, b *Bytes) (_ []byte, ended bool, err error) {
+// inflate lends out from b, on an error too, and reports whether the peer ended
+// its stream.
+func (z *inflater) inflate(src, history []byte, limit int, b *Bytes) (out []byte, ended bool, err error) {
 	z.src = payload{src: src, tail: streamTail}
 	z.in.Reset(&z.src)
-	defer func() { z.src = payload{} }()
-	if err := z.fr.(flate.Resetter).Reset(z.in, history); err != nil {
-		return out, false, err
+	out = b.Get(min(4*len(src), firstInflated, limit))[:0]
+	if err = z.fr.(flate.Resetter).Reset(z.in, history); err == nil {
+		out, err = z.drain(out, limit, b)
 	}
-	out, err = z.drain(out, limit, b)
+	ended = z.in.Buffered()+z.src.left() > 0
+	z.src = payload{} // src is the caller's
 	switch err {
 	case io.EOF:
-		return out, z.in.Buffered()+z.src.left() > 0, nil
+		return out, ended, nil
 	case ErrMessageTooBig:
 		return out, false, ErrMessageTooBig
 	}

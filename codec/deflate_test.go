@@ -194,20 +194,6 @@ func TestTakeoverMakesTheSecondMessageShorter(t *testing.T) {
 	}
 }
 
-func TestUncompressedMessagesStayOutOfTheWindow(t *testing.T) {
-	f := NewFlate(1, 1)
-	var out, in Window
-	var b Bytes
-	f.Compress(nil, []byte("plain"), 15, nil, true) // what a caller that sends plain does not do with &out
-	for range 3 {
-		p := f.Compress(nil, []byte("compressed compressed"), 15, &out, true)
-		b.Put(mustInflate(t, f, p, 15, &in, &b))
-		if !bytes.Equal(out.text, in.text) {
-			t.Fatalf("our history is %q, the peer's %q", out.text, in.text)
-		}
-	}
-}
-
 func TestWindowHoldsNoMoreThanAgreed(t *testing.T) {
 	for bits := uint8(8); bits <= 15; bits++ {
 		var w Window
@@ -259,19 +245,17 @@ func TestWireVectorsInflate(t *testing.T) {
 	for in, want := range map[string]string{
 		"cac80400": "hi", "00": "", "4a4c84010000": "aaaaaaaaaa",
 		"ca48cd01000000ffffcac90700": "hello",
-		// RFC 7692 7.2.3.
-		"f248cdc9c90700":                           "Hello",
-		"000500faff48656c6c6f00":                   "Hello",
-		"f348cdc9c9070000":                         "Hello",
-		"f248050000 00ffffcac9c90700":              "Hello",
-		"f24805000000ffff0000 00ffffcac9c90700000": "",
+		// RFC 7692 7.2.3: one block, a stored one, a final one, two.
+		"f248cdc9c90700":             "Hello",
+		"000500faff48656c6c6f00":     "Hello",
+		"f348cdc9c9070000":           "Hello",
+		"f24805000000ffffcac9c90700": "Hello",
 	} {
-		payload, err := hex.DecodeString(string(bytes.ReplaceAll([]byte(in), []byte(" "), nil)))
+		payload, err := hex.DecodeString(in)
 		if err != nil {
-			continue
+			t.Fatal(err)
 		}
-		var win Window
-		if msg := mustInflate(t, f, payload, 15, &win, &b); string(msg) != want {
+		if msg := mustInflate(t, f, payload, 15, nil, &b); string(msg) != want {
 			t.Errorf("%s: got %q, want %q", in, msg, want)
 		}
 	}
@@ -331,21 +315,13 @@ func TestMaxIsExact(t *testing.T) {
 }
 
 // bomb is a payload of about 1 MiB that inflates to 1 GiB.
-func bomb(t *testing.T) []byte {
-	f := NewFlate(9, 1)
-	var p []byte
-	mib := make([]byte, 1<<20)
-	for range 1 << 10 {
-		p = f.Compress(p, mib, 15, nil, false)
-	}
-	if len(p) > 2<<20 {
-		t.Fatalf("the bomb has %d bytes", len(p))
-	}
-	return p
+func bomb() []byte {
+	p := NewFlate(9, 1).Compress(nil, make([]byte, 1<<20), 15, nil, false)
+	return bytes.Repeat(p, 1<<10)
 }
 
 func TestBombCostsNoMoreThanMax(t *testing.T) {
-	payload := bomb(t)
+	payload := bomb()
 	f := NewFlate(1, 1)
 	for _, max := range []int64{25, 1 << 10, 1 << 20, 10 << 20} {
 		var b Bytes
