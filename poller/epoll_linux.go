@@ -19,8 +19,8 @@ type selector struct {
 	wakefd int
 	raw    []unix.EpollEvent
 
-	// The epoll descriptor is itself readable when it has events, so Go's own poller can watch it. An empty wait parks the goroutine
-	// there: no thread sits in epoll_wait, and none has to be found a processor when it returns.
+	// The epoll descriptor is itself readable when it has events, so Go's own poller can watch it. An empty
+	// wait parks the goroutine there, and no thread sits in epoll_wait.
 	file  *os.File // owns epfd
 	conn  syscall.RawConn
 	until time.Time // the deadline set on file; setting it costs more than comparing
@@ -112,9 +112,12 @@ func (s *selector) poll() (int, error) {
 
 // park blocks the goroutine until poll finds something or the deadline comes.
 //
-// An event between the last empty poll and the park is not lost: RawConn.Read first clears what Go's poller knew of the
-// descriptor, then calls ready, and parks only if nothing was noted since the clearing. That is why
-// the poll that wait made just before does not save the one here.
+// An event between the last empty poll and the park is not lost: RawConn.Read first clears what Go's poller
+// knew of the descriptor, then calls ready, and parks only if nothing was noted since the clearing. That is
+// why the poll that wait made just before does not save the one here.
+//
+// While goroutines keep every processor busy without a break, Go looks at its poller only every 10 ms; then
+// a parked Wait returns that late.
 func (s *selector) park(until time.Time) (int, error) {
 	if !until.Equal(s.until) {
 		if err := s.file.SetReadDeadline(until); err != nil {
@@ -141,7 +144,8 @@ func (s *selector) translate(events []Event, raw []unix.EpollEvent) (n int, woke
 	return n, woken
 }
 
-// signal adds to the eventfd. Nobody reads it: each write is an edge of its own, and 2^64 of them do not happen.
+// signal adds to the eventfd. Nobody reads it: each write is an edge of its own, and 2^64 of them do not
+// happen.
 func (s *selector) signal() error {
 	one := uint64(1)
 	_, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(s.wakefd), uintptr(unsafe.Pointer(&one)), unsafe.Sizeof(one))

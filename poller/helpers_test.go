@@ -89,7 +89,8 @@ func drain(t testing.TB, fd int) {
 	}
 }
 
-// expect waits until the events of fd together hold all the bits wanted; it fails at an event of another descriptor.
+// expect waits until the events of fd together hold all the bits wanted; it fails at an event of another
+// descriptor.
 func expect(t testing.TB, p *Poller, fd int, want Ready) {
 	t.Helper()
 	var got Ready

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// selector is a kqueue; see kqueue(2). Readable and Writable are filters of their own there: two registrations, two
-// events. The names kevent_t, kqueue, kevent and so on are the system's, or the model's.
+// selector is a kqueue; see kqueue(2). Readable and Writable are filters of their own there: two
+// registrations, two events. The names kevent_t, kqueue, kevent and so on are the system's, or the model's.
 type selector struct {
 	kq      kqueueFD
 	waker   waker
@@ -30,10 +30,11 @@ func (s *selector) open() error {
 	return nil
 }
 
-// update gives all its changes to one kevent. Additions come first: the first change that fails ends the call, and
-// only a deletion may fail, because of a filter that is not there.
+// update gives all its changes to one kevent. Additions come first: the first change that fails ends the
+// call, and only a deletion may fail, because of a filter that is not there.
 //
-// No room is given for events: the kernel would put a failed change there, but also an event that is for Wait.
+// No room is given for events: the kernel would put a failed change there, but also an event that is for
+// Wait.
 func (s *selector) update(fd int, from, to Ready) error {
 	var room [4]kevent_t
 	changes, deleted := room[:0], from&^to
@@ -97,8 +98,9 @@ func (s *selector) wait(events []Event, until time.Time) (n int, woken bool, err
 	}
 }
 
-// remaining is rounded up to a microsecond: kernels that count coarser than nanoseconds would round it down, at the end to
-// nothing, and Wait would spin. An hour is the most, as kernels reject what overflows their ticks.
+// remaining is rounded up to a microsecond: kernels that count coarser than nanoseconds would round it
+// down, at the end to nothing, and Wait would spin. An hour is the most, as kernels reject what overflows
+// their ticks.
 func (s *selector) remaining(until time.Time) *timespec {
 	if until.IsZero() {
 		return nil
@@ -123,7 +125,8 @@ func (s *selector) translate(events []Event, raw []kevent_t) (n int, woken bool,
 	return n, woken, err
 }
 
-// readyBits: EV_EOF may come with data still queued, and EV_ERROR says that the descriptor is not usable any more.
+// readyBits: EV_EOF may come with data still queued, and EV_ERROR says that the descriptor is not usable
+// any more.
 func readyBits(k *kevent_t) Ready {
 	switch {
 	case k.Flags&(evEOF|evError) != 0:

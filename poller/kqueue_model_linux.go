@@ -11,9 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A small model of kqueue, after the kqueue(2) pages of FreeBSD and macOS, so that kqueue.go and whatever is built on it can be
-// tested over real sockets on Linux: `go test -tags kqueuemodel`. It is made to be unpleasant rather than fast: filters
-// are apart from one another, a failed change ends the call or becomes an event, and every few calls are interrupted.
+// A small model of kqueue, after the kqueue(2) pages of FreeBSD and macOS, so that kqueue.go and whatever
+// is built on it can be tested over real sockets on Linux: `go test -tags kqueuemodel`. It is made to be
+// unpleasant rather than fast: filters are apart from one another, a failed change ends the call or becomes
+// an event, and every few calls are interrupted.
 //
 // It leaves out what kqueue.go does not use: byte counts in data, udata, one-shot and disabled events,
 // other filters. Unlike kqueue it keeps the events of a closed descriptor while a duplicate of it is open.
@@ -45,8 +46,8 @@ const (
 	interruptEvery = 7 // calls of kevent
 )
 
-// kqueueModel has an epoll for each of the two filters; closing a descriptor drops it from them, as it
-// does from a kqueue. One goroutine at a time may ask it for events.
+// kqueueModel has an epoll for each of the two filters; closing a descriptor drops it from them, as it does
+// from a kqueue. One goroutine at a time may ask it for events.
 type kqueueModel struct {
 	read, write int
 	user        int // eventfd: not zero when the user event was triggered
@@ -84,8 +85,8 @@ func setKevent(k *kevent_t, ident, filter, flags int) {
 
 func nsecToTimespec(ns int64) timespec { return unix.NsecToTimespec(ns) }
 
-// kevent makes the changes, then, if there is room for events, waits for some. A change that fails is an event with
-// EV_ERROR while there is room, or else ends the call.
+// kevent makes the changes, then, if there is room for events, waits for some. A change that fails is an
+// event with EV_ERROR while there is room, or else ends the call.
 func kevent(m kqueueFD, changes, events []kevent_t, timeout *timespec) (int, error) {
 	failed := 0
 	for i := range changes {

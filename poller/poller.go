@@ -1,13 +1,13 @@
 // Package poller watches descriptors with one epoll or kqueue object and its wake-up.
 //
-// An event loop calls it: Update says which readiness of a descriptor matters, Wait tells which
-// descriptors have some, Wake gets the loop out of Wait. On systems with neither epoll nor kqueue the
-// package compiles and Open answers errors.ErrUnsupported.
+// An event loop calls it: Update says which readiness of a descriptor matters, Wait tells which descriptors
+// have some, Wake gets the loop out of Wait. On systems with neither epoll nor kqueue the package compiles
+// and Open answers errors.ErrUnsupported.
 //
 // Everything is edge-triggered: a readiness is reported when it begins, not for as long as it lasts, so
 // whoever gets an event goes on until the system call answers EAGAIN (or knows that it would). Events are
-// hints. One may come twice, may name a readiness that another goroutine has used up meanwhile, or one that was
-// not asked for; the system call that follows is the truth.
+// hints. One may come twice, may name a readiness that another goroutine has used up meanwhile, or one that
+// was not asked for; the system call that follows is the truth.
 //
 // The package never reads, writes or closes a descriptor given to it, never starts a goroutine, and knows
 // nothing of connections.
@@ -30,9 +30,9 @@ const (
 	Readable Ready = 1 << iota
 	// Writable: write would take at least a byte, or fail; a pending connect has ended.
 	Writable
-	// Hangup is only ever reported, whatever the interest, and always together with Readable and Writable: the
-	// peer shut down its sending side or the whole connection, or the descriptor failed. Data that came before
-	// may still be queued, so read to the end. (kqueue tells a descriptor watched only for Writable
+	// Hangup is only ever reported, whatever the interest, and always together with Readable and Writable:
+	// the peer shut down its sending side or the whole connection, or the descriptor failed. Data that came
+	// before may still be queued, so read to the end. (kqueue tells a descriptor watched only for Writable
 	// of the whole connection's end, not of a mere shutdown of the peer's sending side.)
 	Hangup
 )
@@ -88,16 +88,18 @@ func Open() (*Poller, error) {
 	return p, nil
 }
 
-// Update moves fd from one interest to another: from 0 adds it, to 0 deletes it. Whatever part of the new interest
-// is ready at that moment is reported by Wait, also when from equals to, and when the readiness is an old one.
-// Nothing is reported for a deleted descriptor, not even its hang-up, once Wait has returned what it holds already;
-// deleting one that was never added is no error, nor is moving from nothing to nothing.
+// Update moves fd from one interest to another: from 0 adds it, to 0 deletes it. Whatever part of the new
+// interest is ready at that moment is reported by Wait, also when from equals to, and when the readiness is
+// an old one. Nothing is reported for a deleted descriptor, not even its hang-up, once Wait has returned
+// what it holds already; deleting one that was never added is no error, nor is moving from nothing to
+// nothing.
 //
-// Closing fd deletes it, unless it was duplicated: epoll goes on reporting until the last duplicate is closed.
+// Closing fd deletes it, unless it was duplicated: epoll goes on reporting until the last duplicate is
+// closed.
 //
-// It may be called from any goroutine, also during a Wait; calls for one fd must not overlap. Errors are the system's
-// (EBADF: not open; EPERM: a regular file; ENOENT: from is not 0 but fd was not added; EEXIST: the reverse; which of
-// the last two are noticed depends on the system) or ErrClosed.
+// It may be called from any goroutine, also during a Wait; calls for one fd must not overlap. Errors are
+// the system's (EBADF: not open; EPERM: a regular file; ENOENT: from is not 0 but fd was not added; EEXIST:
+// the reverse; which of the last two are noticed depends on the system) or ErrClosed.
 func (p *Poller) Update(fd int, from, to Ready) error {
 	from, to = from&interest, to&interest
 	if from|to == 0 {
@@ -114,10 +116,11 @@ func (p *Poller) Update(fd int, from, to Ready) error {
 	return nil
 }
 
-// Wait fills events from the start and returns how many. It blocks until there is at least one, or a Wake, or until the
-// moment given (zero: no limit); a Wake or the end of time without an event is 0, nil. What does not fit into events is returned by
-// the next Wait. It blocks the goroutine; one goroutine at a time may call it. events is the caller's
-// and must have at least one slot; its previous content does not matter.
+// Wait fills events from the start and returns how many. It blocks until there is at least one, or a Wake,
+// or until the moment given (zero: no limit); a Wake or the end of time without an event is 0, nil. What
+// does not fit into events is returned by the next Wait. It blocks the goroutine; one goroutine at a time
+// may call it. events is the caller's and must have at least one slot; its previous content does not
+// matter.
 //
 // Errors are the system's, none of which is to be expected, or ErrClosed.
 func (p *Poller) Wait(events []Event, until time.Time) (int, error) {
@@ -140,10 +143,10 @@ func (p *Poller) Wait(events []Event, until time.Time) (int, error) {
 	return n, err
 }
 
-// Wake makes the current Wait return, or else the next one. Whatever the caller did before is visible to the goroutine
-// whose Wait returns. Wakes until then are one: one flag, and one system call by the first of them.
-// It may be called from any goroutine, never blocks and never loses a wake-up. After Close it returns ErrClosed,
-// or nil when an earlier Wake was never consumed.
+// Wake makes the current Wait return, or else the next one. Whatever the caller did before is visible to
+// the goroutine whose Wait returns. Wakes until then are one: one flag, and one system call by the first of
+// them. It may be called from any goroutine, never blocks and never loses a wake-up. After Close it returns
+// ErrClosed, or nil when an earlier Wake was never consumed.
 func (p *Poller) Wake() error {
 	// Always the Swap, never a look first: only a full barrier keeps the caller's publishing before it.
 	if p.woken.Swap(true) {
@@ -161,9 +164,9 @@ func (p *Poller) Wake() error {
 	return nil
 }
 
-// Close ends the Poller and gives its descriptors back, after the calls under way have returned: a Wait that blocks
-// returns ErrClosed. Descriptors that were added stay open; they are the caller's. It may be called from any goroutine,
-// and again: then it returns nil.
+// Close ends the Poller and gives its descriptors back, after the calls under way have returned: a Wait
+// that blocks returns ErrClosed. Descriptors that were added stay open; they are the caller's. It may be
+// called from any goroutine, and again: then it returns nil.
 func (p *Poller) Close() error {
 	if p.closed.Swap(true) {
 		return nil

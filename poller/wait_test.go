@@ -155,7 +155,8 @@ func TestWhatWasDoneBeforeAWakeIsVisibleAfterWait(t *testing.T) {
 
 func TestWaitEndsAtItsDeadlineAndNotBefore(t *testing.T) {
 	p := openPoller(t)
-	for _, limit := range []time.Duration{quiet, 3 * quiet, time.Millisecond, 0, -time.Hour, 100 * time.Microsecond, quiet} {
+	limits := []time.Duration{quiet, 3 * quiet, time.Millisecond, 0, -time.Hour, 100 * time.Microsecond, quiet}
+	for _, limit := range limits {
 		if took := timed(t, p, time.Now().Add(limit)); took < limit || took > max(limit, 0)+soon {
 			t.Errorf("limit %v: took %v", limit, took)
 		}
@@ -230,7 +231,8 @@ func TestCloseEndsAWait(t *testing.T) {
 	}
 }
 
-// A descriptor number given back by Close serves strangers at once; a call that still used it would hit them.
+// A descriptor number given back by Close serves strangers at once; a call that still used it would hit
+// them.
 func TestNoCallUsesDescriptorsAfterClose(t *testing.T) {
 	near, _ := pair(t)
 	for range 50 {

@@ -43,19 +43,15 @@ func (w *waker) signal(kqueueFD) error {
 
 func (w *waker) owns(k *kevent_t) bool { return int(k.Ident) == w.reader }
 
-// consume empties the pipe. It must happen before Wait says that the wake-up is consumed, or it would take the
-// byte of a wake-up sent after that.
+// consume empties the pipe, lest it fill up; it never holds more than a wake-up's byte and that of Close.
+// It must happen before Wait says that the wake-up is consumed, or it would take the byte of a wake-up sent
+// after that.
 func (w *waker) consume() error {
 	var buf [8]byte
-	for {
-		n, err := unix.Read(w.reader, buf[:])
-		switch {
-		case err == unix.EAGAIN, err == nil && n < len(buf):
-			return nil
-		case err != nil && err != unix.EINTR:
-			return fmt.Errorf("read from the wake-up pipe: %w", err)
-		}
+	if _, err := unix.Read(w.reader, buf[:]); err != nil && err != unix.EAGAIN && err != unix.EINTR {
+		return fmt.Errorf("read from the wake-up pipe: %w", err)
 	}
+	return nil
 }
 
 func (w *waker) close() error { return errors.Join(unix.Close(w.reader), unix.Close(w.writer)) }
