@@ -64,14 +64,14 @@ func (s *strictReader) stored() {
 }
 
 // huffman holds 1 + symbol at 1<<length | code, code with its first bit highest.
-type huffman []int
+type huffman []int16
 
 func newHuffman(lengths []int) huffman {
 	h, code := make(huffman, 1<<16), 0
 	for n := 1; n <= 15; n++ {
 		for symbol, length := range lengths {
 			if length == n {
-				h[1<<n|code] = 1 + symbol
+				h[1<<n|code] = int16(1 + symbol)
 				code++
 			}
 		}
@@ -86,7 +86,7 @@ func (s *strictReader) symbol(h huffman) int {
 		if code >= len(h) {
 			s.err = errors.New("no such code")
 		} else if h[code] > 0 {
-			return h[code] - 1
+			return int(h[code]) - 1
 		}
 	}
 	return 256

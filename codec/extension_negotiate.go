@@ -1,8 +1,6 @@
 package codec
 
-import (
-	"errors"
-)
+import "net/http"
 
 // Negotiate is the server's half of the handshake (RFC 7692 5.1). header is the
 // value of Sec-WebSocket-Extensions, repeated lines joined with ", ".
@@ -103,42 +101,36 @@ func (c *DeflateConfig) Offer() string {
 	return o.String()
 }
 
-// What a client may find wrong with a response; the words are those of Node's ws.
-var (
-	// ErrExtensionUnwanted: the server answered an extension and none was offered.
-	ErrExtensionUnwanted = errors.New("Server sent a Sec-WebSocket-Extensions header but no extension was requested")
-	// ErrExtensionUnknown: the server answered another extension than the one offered.
-	ErrExtensionUnknown = errors.New("Server indicated an extension that was not requested")
-	// ErrExtensionResponse: the answer does not parse, or is no answer to our offer.
-	ErrExtensionResponse = errors.New("Invalid Sec-WebSocket-Extensions header")
-)
-
 // Accept is the client's check of a response to [DeflateConfig.Offer] (RFC 7692
 // 5.1). ok is false when the server left the extension off. A server that does
 // not limit its own window or history, though asked, is obeyed: it costs memory
-// and breaks nothing.
+// and breaks nothing. err is a *DialError with the words of Node's ws.
 func (c *DeflateConfig) Accept(response string) (p DeflateParams, ok bool, err error) {
 	switch {
 	case response == "":
 		return DeflateParams{}, false, nil
 	case c == nil:
-		return DeflateParams{}, false, ErrExtensionUnwanted
+		return DeflateParams{}, false, errResponse("Server sent a Sec-WebSocket-Extensions header but no extension was requested")
 	}
 	list, ok := parseExtensions(response)
 	if !ok {
-		return DeflateParams{}, false, ErrExtensionResponse
+		return DeflateParams{}, false, errResponse("Invalid Sec-WebSocket-Extensions header")
 	}
 	if len(list) != 1 || list[0].name != deflateName {
-		return DeflateParams{}, false, ErrExtensionUnknown
+		return DeflateParams{}, false, errResponse("Server indicated an extension that was not requested")
 	}
 	o, ok := newDeflateOffer(list[0])
 	if !ok || !c.answers(&o) {
-		return DeflateParams{}, false, ErrExtensionResponse
+		return DeflateParams{}, false, errResponse("Invalid Sec-WebSocket-Extensions header")
 	}
 	if c.ClientMaxWindowBits > 0 && !o.has(paramClientBits) {
 		o.set(paramClientBits, int8(c.ClientMaxWindowBits))
 	}
 	return o.agreed(), true, nil
+}
+
+func errResponse(msg string) error {
+	return &DialError{Msg: msg, Status: http.StatusSwitchingProtocols}
 }
 
 // answers reports whether the response o keeps within what a client with c offered.

@@ -77,6 +77,8 @@ var negotiations = []struct {
 		"PMD; S=14; C=13", "PMD; S=12; C=11; SN; CN",
 	},
 	{DeflateConfig{True, True, 12, 11, 0, 0}, "PMD; C", "PMD; C=11; SN; CN; S=12"},
+	{DeflateConfig{ServerMaxWindowBits: 10}, "PMD; S=10", "PMD; S=10"},
+	{DeflateConfig{ClientMaxWindowBits: 10}, "PMD; C=10", "PMD; C=10"},
 	{DeflateConfig{}, "PMD; CN; C=8; SN; S=15", "PMD; CN; C=8; SN; S=15"},
 	{DeflateConfig{}, `PMD; C="10"`, "PMD; C=10"},
 	{DeflateConfig{}, `PMD; C="1\0"`, "PMD; C=10"},
@@ -195,32 +197,38 @@ func TestClientOffer(t *testing.T) {
 }
 
 func TestClientChecksTheResponse(t *testing.T) {
+	const unknown, invalid = "Server indicated an extension that was not requested", "Invalid Sec-WebSocket-Extensions header"
 	def := DeflateParams{ServerBits: 15, ClientBits: 15}
 	for _, row := range []struct {
 		config   *DeflateConfig
 		response string
 		want     DeflateParams
-		err      error
+		err      string
 	}{
-		{nil, deflateName, DeflateParams{}, ErrExtensionUnwanted},
-		{&DeflateConfig{}, "foo", DeflateParams{}, ErrExtensionUnknown},
-		{&DeflateConfig{}, inFull("PMD, PMD"), DeflateParams{}, ErrExtensionUnknown},
-		{&DeflateConfig{}, deflateName + ", foo", DeflateParams{}, ErrExtensionUnknown},
-		{&DeflateConfig{}, deflateName + ",", DeflateParams{}, ErrExtensionResponse},
-		{&DeflateConfig{}, inFull("PMD; foo"), DeflateParams{}, ErrExtensionResponse},
-		{&DeflateConfig{}, inFull("PMD; C"), DeflateParams{}, ErrExtensionResponse},
-		{&DeflateConfig{ClientMaxWindowBits: 10}, inFull("PMD; C=11"), DeflateParams{}, ErrExtensionResponse},
-		{&DeflateConfig{ClientMaxWindowBits: NoWindowBits}, inFull("PMD; C=11"), DeflateParams{}, ErrExtensionResponse},
-		{&DeflateConfig{ClientNoContextTakeover: False}, inFull("PMD; CN"), DeflateParams{}, ErrExtensionResponse},
-		{&DeflateConfig{}, deflateName, def, nil},
-		{&DeflateConfig{}, inFull("PMD; SN; CN; S=8; C=9"), DeflateParams{true, true, 8, 9}, nil},
-		{&DeflateConfig{ClientMaxWindowBits: 10}, deflateName, DeflateParams{ServerBits: 15, ClientBits: 10}, nil},
-		{&DeflateConfig{ClientMaxWindowBits: 10}, inFull("PMD; C=9"), DeflateParams{ServerBits: 15, ClientBits: 9}, nil},
-		{&DeflateConfig{ServerMaxWindowBits: 9, ServerNoContextTakeover: True}, deflateName, def, nil},
+		{nil, deflateName, DeflateParams{}, "Server sent a Sec-WebSocket-Extensions header but no extension was requested"},
+		{&DeflateConfig{}, "foo", DeflateParams{}, unknown},
+		{&DeflateConfig{}, inFull("PMD, PMD"), DeflateParams{}, unknown},
+		{&DeflateConfig{}, deflateName + ", foo", DeflateParams{}, unknown},
+		{&DeflateConfig{}, deflateName + ",", DeflateParams{}, invalid},
+		{&DeflateConfig{}, inFull("PMD; foo"), DeflateParams{}, invalid},
+		{&DeflateConfig{}, inFull("PMD; C"), DeflateParams{}, invalid},
+		{&DeflateConfig{ClientMaxWindowBits: 10}, inFull("PMD; C=11"), DeflateParams{}, invalid},
+		{&DeflateConfig{ClientMaxWindowBits: NoWindowBits}, inFull("PMD; C=11"), DeflateParams{}, invalid},
+		{&DeflateConfig{ClientNoContextTakeover: False}, inFull("PMD; CN"), DeflateParams{}, invalid},
+		{&DeflateConfig{}, deflateName, def, ""},
+		{&DeflateConfig{}, inFull("PMD; SN; CN; S=8; C=9"), DeflateParams{true, true, 8, 9}, ""},
+		{&DeflateConfig{ClientMaxWindowBits: 10}, deflateName, DeflateParams{ServerBits: 15, ClientBits: 10}, ""},
+		{&DeflateConfig{ClientMaxWindowBits: 10}, inFull("PMD; C=9"), DeflateParams{ServerBits: 15, ClientBits: 9}, ""},
+		{&DeflateConfig{ServerMaxWindowBits: 9, ServerNoContextTakeover: True}, deflateName, def, ""},
 	} {
 		p, ok, err := row.config.Accept(row.response)
-		if err != row.err || ok != (row.err == nil) || p != row.want {
-			t.Errorf("%+v answered %q: got %+v, %v, %v; want %+v, %v", row.config, row.response, p, ok, err, row.want, row.err)
+		var failed *DialError
+		got := ""
+		if errors.As(err, &failed) {
+			got = failed.Msg
+		}
+		if got != row.err || ok != (err == nil) || p != row.want {
+			t.Errorf("%+v answered %q: got %+v, %v, %v; want %+v, %q", row.config, row.response, p, ok, err, row.want, row.err)
 		}
 	}
 	if _, ok, err := new(DeflateConfig).Accept(""); ok || err != nil {
