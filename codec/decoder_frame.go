@@ -15,7 +15,8 @@ func (d *Decoder) next(in []byte, lim *Limits, b *Bytes) (m Message, n int, ok b
 	}
 	for d.state&(ctlReady|msgReady) == 0 {
 		if d.state&inFrame == 0 {
-			h, size, e := d.header(in[n:], lim)
+			var h Header
+			size, e := d.header(&h, in[n:], lim)
 			if e != nil {
 				return m, 0, false, d.fail(e)
 			}
@@ -47,36 +48,36 @@ func (d *Decoder) next(in []byte, lim *Limits, b *Bytes) (m Message, n int, ok b
 	return m, n, ok, nil
 }
 
-// header reads one frame header from what was kept and from in, checks it, and
-// returns how many bytes of in it took. A header that is still cut is kept, all
-// of in taken, and the state is inHeader.
-func (d *Decoder) header(in []byte, lim *Limits) (h Header, n int, e *Error) {
+// header reads one frame header into h from what was kept and from in, checks
+// it, and returns how many bytes of in it took. A header that is still cut is
+// kept, all of in taken, and the state is inHeader.
+func (d *Decoder) header(h *Header, in []byte, lim *Limits) (n int, e *Error) {
 	if len(in) == 0 {
-		return h, 0, nil
+		return 0, nil
 	}
 	b := in
 	if d.headLen > 0 {
 		b = d.head[:int(d.headLen)+copy(d.head[d.headLen:], in)]
 	}
 	if e = d.checkHead(b, lim); e != nil {
-		return h, 0, e
+		return 0, e
 	}
-	h, size, err := ParseHeader(b)
-	if err != nil {
-		return h, 0, err.(*Error)
+	n, e = h.parse(b)
+	if e != nil {
+		return 0, e
 	}
-	if size < 0 {
+	if n < 0 {
 		d.headLen = uint8(copy(d.head[:], b))
 		d.state |= inHeader
-		return h, len(in), nil
+		return len(in), nil
 	}
-	size -= int(d.headLen)
+	n -= int(d.headLen)
 	d.headLen = 0
 	d.state &^= inHeader
 	if h.Opcode&opcodeControl == 0 {
 		e = d.checkLimits(h.Length, lim)
 	}
-	return h, size, e
+	return n, e
 }
 
 // checkHead judges what the first one or two bytes of a header show.

@@ -13,7 +13,7 @@ func (d *Decoder) open(h *Header) {
 	}
 	if h.Opcode != Continuation {
 		d.state |= inMessage
-		d.op, d.frames, d.tail = h.Opcode, 0, 0
+		d.op = h.Opcode
 		if h.Rsv != 0 {
 			d.state |= deflated
 		}
@@ -105,7 +105,8 @@ func (d *Decoder) give() (m Message, ok bool) {
 // Tail returns room in the unfinished message's memory into which the owner may
 // read(2) directly, and nil where that makes no sense: no data frame is open, or
 // it misses less than 4 KiB. The room is never larger than what the frame
-// misses, and grows with what has really come. [Decoder.Filled] must follow.
+// misses, and grows with what has really come. What Next returned last is no
+// longer good. [Decoder.Filled] must follow before another Next.
 func (d *Decoder) Tail(b *Bytes) []byte {
 	d.Release(b)
 	if d.state&(inFrame|dead) != inFrame || d.frameOp&opcodeControl != 0 || d.left < minTail {

@@ -42,8 +42,18 @@ type Header struct {
 // waiting for the mask; everything else about a header depends on the
 // connection and is the [Decoder]'s to judge.
 func ParseHeader(b []byte) (h Header, n int, err error) {
+	n, e := h.parse(b)
+	if e != nil {
+		return h, 0, e
+	}
+	return h, n, nil
+}
+
+// parse is ParseHeader into h, which must be zero. Copying a Header costs more
+// than filling one.
+func (h *Header) parse(b []byte) (n int, e *Error) {
 	if len(b) < 2 {
-		return h, len(b) - 2, nil
+		return len(b) - 2, nil
 	}
 	h.Fin = b[0]&bitFin != 0
 	h.Rsv = b[0] & bitsRSV >> 4
@@ -56,17 +66,17 @@ func ParseHeader(b []byte) (h Header, n int, err error) {
 		if n = 4; len(b) >= n {
 			h.Length = int64(binary.BigEndian.Uint16(b[2:]))
 			if h.Length < len16 {
-				return h, 0, ErrLengthNotMinimal
+				return 0, ErrLengthNotMinimal
 			}
 		}
 	case len64:
 		if n = 10; len(b) >= n {
 			u := binary.BigEndian.Uint64(b[2:])
 			if u > maxLength {
-				return h, 0, ErrLengthTooLarge
+				return 0, ErrLengthTooLarge
 			}
 			if u <= math.MaxUint16 {
-				return h, 0, ErrLengthNotMinimal
+				return 0, ErrLengthNotMinimal
 			}
 			h.Length = int64(u)
 		}
@@ -75,24 +85,26 @@ func ParseHeader(b []byte) (h Header, n int, err error) {
 		n += 4
 	}
 	if len(b) < n {
-		return h, len(b) - n, nil
+		return len(b) - n, nil
 	}
 	if h.Masked {
 		h.Mask = [4]byte(b[n-4:])
 	}
-	return h, n, nil
+	return n, nil
 }
 
 // Size returns how many bytes the header takes on the wire.
-func (h Header) Size() int {
+func (h Header) Size() int { return headerSize(h.Length, h.Masked) }
+
+func headerSize(length int64, masked bool) int {
 	n := 2
 	switch {
-	case h.Length > math.MaxUint16:
+	case length > math.MaxUint16:
 		n = 10
-	case h.Length >= len16:
+	case length >= len16:
 		n = 4
 	}
-	if h.Masked {
+	if masked {
 		n += 4
 	}
 	return n
@@ -100,6 +112,11 @@ func (h Header) Size() int {
 
 // AppendHeader appends h to dst with the length in its shortest form.
 func AppendHeader(dst []byte, h Header) []byte {
+	return appendHeader(dst, &h, h.Length)
+}
+
+// appendHeader appends h with another length.
+func appendHeader(dst []byte, h *Header, length int64) []byte {
 	b0 := h.Rsv<<4 | byte(h.Opcode)
 	if h.Fin {
 		b0 |= bitFin
@@ -109,13 +126,13 @@ func AppendHeader(dst []byte, h Header) []byte {
 		b1 = bitMasked
 	}
 	switch {
-	case h.Length > math.MaxUint16:
+	case length > math.MaxUint16:
 		dst = append(dst, b0, b1|len64)
-		dst = binary.BigEndian.AppendUint64(dst, uint64(h.Length))
-	case h.Length >= len16:
-		dst = append(dst, b0, b1|len16, byte(h.Length>>8), byte(h.Length))
+		dst = binary.BigEndian.AppendUint64(dst, uint64(length))
+	case length >= len16:
+		dst = append(dst, b0, b1|len16, byte(length>>8), byte(length))
 	default:
-		dst = append(dst, b0, b1|byte(h.Length))
+		dst = append(dst, b0, b1|byte(length))
 	}
 	if h.Masked {
 		dst = append(dst, h.Mask[:]...)
@@ -127,16 +144,15 @@ func AppendHeader(dst []byte, h Header) []byte {
 // and returns where it starts. MaxHeader bytes in front of the payload are
 // always enough; with less than h.Size() it panics.
 func PutHeader(b []byte, at int, h Header) int {
-	start := at - h.Size()
-	AppendHeader(b[start:start:at], h)
+	start := at - headerSize(h.Length, h.Masked)
+	appendHeader(b[start:start:at], &h, h.Length)
 	return start
 }
 
 // AppendFrame appends the frame of payload to dst, with payload's length for
 // h.Length and masked if h.Masked. The payload itself is not changed.
 func AppendFrame(dst []byte, h Header, payload []byte) []byte {
-	h.Length = int64(len(payload))
-	dst = AppendHeader(dst, h)
+	dst = appendHeader(dst, &h, int64(len(payload)))
 	at := len(dst)
 	dst = append(dst, payload...)
 	if h.Masked {

@@ -119,6 +119,7 @@ func TestRFC6455_5_6_DataAndLimits(t *testing.T) {
 		{name: "sum of fragments", in: split(he, llo[:6]), lim: Limits{MaxPayload: 4}, err: ErrMessageTooBig},
 		{name: "header alone", in: masked(Binary, true, strings.Repeat("x", 70000))[:14], lim: Limits{MaxPayload: 69999}, err: ErrMessageTooBig},
 		{name: "small header alone", in: masked(Binary, true, "123")[:6], lim: Limits{MaxPayload: 2}, err: ErrMessageTooBig},
+		{name: "small and whole", in: masked(Binary, true, "123"), lim: Limits{MaxPayload: 2}, err: ErrMessageTooBig},
 		{name: "exactly the limit", in: masked(Binary, true, "123"), lim: Limits{MaxPayload: 3}, msgs: []string{"2 false 123"}},
 		{name: "third of two fragments", in: split(empty2, masked(Continuation, true, "")), lim: Limits{MaxFragments: 2}, err: ErrTooManyFragments},
 		{name: "two of two fragments", in: split(he, llo, he, llo), lim: Limits{MaxFragments: 2}, msgs: []string{"1 false Hello", "1 false Hello"}},
