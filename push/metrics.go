@@ -1,0 +1,74 @@
+package push
+
+import (
+	"net/http"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// counters are added to where things happen, and read by a scrape.
+type counters struct {
+	published, busErrors, fannedOut atomic.Int64
+	clientMessages, rateLimited     atomic.Int64
+	refused, refusedSubs            atomic.Int64
+	apiErrors                       atomic.Int64
+}
+
+// metric is one line of /metrics: how it is described and how it is read.
+type metric struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+	read func() float64
+}
+
+// collector reads the server when Prometheus asks, so that counting costs an
+// atomic add and nothing else.
+type collector []metric
+
+func (c collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, m := range c {
+		ch <- m.desc
+	}
+}
+
+func (c collector) Collect(ch chan<- prometheus.Metric) {
+	for _, m := range c {
+		ch <- prometheus.MustNewConstMetric(m.desc, m.kind, m.read())
+	}
+}
+
+func (c *collector) add(kind prometheus.ValueType, name, help string, read func() float64) {
+	*c = append(*c, metric{prometheus.NewDesc(name, help, nil, nil), kind, read})
+}
+
+func (c *collector) counter(name, help string, v *atomic.Int64) {
+	c.add(prometheus.CounterValue, name, help, func() float64 { return float64(v.Load()) })
+}
+
+func (c *collector) gauge(name, help string, read func() int) {
+	c.add(prometheus.GaugeValue, name, help, func() float64 { return float64(read()) })
+}
+
+func (s *Server) metrics() http.HandlerFunc {
+	var c collector
+	c.gauge("roost_push_connections", "Clients connected and greeted.", s.conns.size)
+	c.gauge("roost_push_channels", "Channels with at least one subscriber.", func() int { n, _ := s.hub.size(); return n })
+	c.gauge("roost_push_subscriptions", "Subscriptions of all clients.", func() int { _, n := s.hub.size(); return n })
+	c.counter("roost_push_published_events_total", "Events taken from publishers.", &s.counts.published)
+	c.counter("roost_push_fanouts_total", "Events handed to a channel with subscribers here.", &s.counts.fannedOut)
+	c.counter("roost_push_bus_errors_total", "Events that the bus refused.", &s.counts.busErrors)
+	c.counter("roost_push_client_messages_total", "Messages from clients.", &s.counts.clientMessages)
+	c.counter("roost_push_rate_limited_total", "Connections closed for too many messages.", &s.counts.rateLimited)
+	c.counter("roost_push_refused_connections_total", "Connections refused for their key, path, version or origin, or while draining.", &s.counts.refused)
+	c.counter("roost_push_refused_subscriptions_total", "Subscriptions refused for their name, signature or number.", &s.counts.refusedSubs)
+	c.counter("roost_push_http_errors_total", "Requests to the API and the console that were refused.", &s.counts.apiErrors)
+	s.engineMetrics(&c)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP
+}
+
+func (s *Server) engineMetrics(*collector) {}

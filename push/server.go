@@ -1,0 +1,158 @@
+package push
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/roost-ws/roost/engine"
+	"github.com/roost-ws/roost/push/protocol"
+)
+
+// Server is a push server for one app. It owns no socket: Options lets an
+// engine.Server serve its WebSockets and its HTTP on one port. All its methods
+// may be called from several goroutines.
+type Server struct {
+	opts     Options
+	start    time.Time
+	hub      *hub
+	conns    *directory
+	counts   counters
+	engine   atomic.Pointer[engine.Engine] // for metrics only
+	draining atomic.Bool
+	stop     func() // leaves the bus
+	http     http.Handler
+}
+
+// New returns a server that listens to its bus. Close lets go of the bus.
+func New(o Options) (*Server, error) {
+	if err := o.fill(); err != nil {
+		return nil, err
+	}
+	s := &Server{opts: o, start: time.Now(), hub: newHub(), conns: newDirectory()}
+	s.http = s.routes()
+	stop, err := o.Bus.Subscribe(s.deliver)
+	if err != nil {
+		return nil, fmt.Errorf("push: join the bus: %w", err)
+	}
+	s.stop = stop
+	return s, nil
+}
+
+// Options returns base with all that the push server decides: the handler, the
+// HTTP side, the check of origins, the size of messages, and, unless base sets
+// them, the timeouts that detect dead peers. Every connection of one push server
+// must belong to one engine, so set base.Engine if there is more than one
+// listener.
+func (s *Server) Options(base engine.ServerOptions) engine.ServerOptions {
+	base.Handler = s.EngineHandler()
+	base.HTTP = s.HTTP()
+	base.Verify = s.verifyOrigin
+	base.MaxPayload = int64(s.opts.MaxMessage)
+	if base.PingInterval == 0 {
+		base.PingInterval = s.opts.ActivityTimeout
+	}
+	if base.IdleTimeout == 0 {
+		base.IdleTimeout = s.opts.ActivityTimeout + s.opts.PongTimeout
+	}
+	if base.Engine != nil {
+		s.engine.Store(base.Engine)
+	}
+	return base
+}
+
+// EngineHandler returns the WebSocket side.
+func (s *Server) EngineHandler() engine.Handler {
+	return engine.Handler{Open: s.open, Message: s.message, Close: s.closed}
+}
+
+// HTTP returns everything else: the API, the console, metrics and health.
+func (s *Server) HTTP() http.Handler { return s.http }
+
+// Token returns the console's token.
+func (s *Server) Token() string { return s.opts.Token }
+
+// ConsoleURL returns the console's address below base, "http://host:port". The
+// token is in the fragment, which browsers send to no server and no log gets.
+func (s *Server) ConsoleURL(base string) string { return base + "/#token=" + s.opts.Token }
+
+// Publish hands an event to the bus, as the HTTP API does. The error tells which
+// limit it breaks, or is the bus's.
+func (s *Server) Publish(ctx context.Context, e Event) error {
+	e.App = s.opts.App.ID
+	if err := s.checkEvent(&e); err != nil {
+		return err
+	}
+	return s.publish(ctx, &e)
+}
+
+func (s *Server) publish(ctx context.Context, e *Event) error {
+	if err := s.opts.Bus.Publish(ctx, e); err != nil {
+		s.counts.busErrors.Add(1)
+		return fmt.Errorf("push: hand the event to the bus: %w", err)
+	}
+	s.counts.published.Add(1)
+	return nil
+}
+
+// deliver fans an event out to the subscribers here. Data is encoded once, the
+// frame once a channel.
+func (s *Server) deliver(e *Event) {
+	if e.App != s.opts.App.ID {
+		return
+	}
+	var data, frame []byte
+	var except *engine.Conn
+	for _, name := range e.Channels {
+		topic := s.hub.topic(name)
+		if topic == nil {
+			continue
+		}
+		if data == nil {
+			data = protocol.AppendString(make([]byte, 0, len(e.Data)+len(e.Data)/8+2), e.Data)
+			except = s.conns.find(e.Except)
+		}
+		frame = protocol.AppendFrame(frame[:0], e.Name, name, data)
+		topic.PublishExcept(except, engine.Text, frame) // copies frame
+		s.counts.fannedOut.Add(1)
+	}
+}
+
+// Drain makes /readyz fail, turns new connections away with 4100 and closes the
+// others with 4200, so that clients go to another server at once. At DrainRate
+// they leave spread over time and don't all arrive elsewhere in one moment. It
+// returns when all have been told, or ctx's error when it ends first. Shutting
+// down the engine's server comes after it.
+func (s *Server) Drain(ctx context.Context) error {
+	s.draining.Store(true)
+	const slice = 100 * time.Millisecond
+	conns := s.conns.all()
+	batch := len(conns)
+	if s.opts.DrainRate > 0 {
+		batch = max(1, s.opts.DrainRate*int(slice)/int(time.Second))
+	}
+	for part := range slices.Chunk(conns, max(batch, 1)) {
+		for _, c := range part {
+			s.disconnect(c, protocol.CodeReconnect, "server is shutting down: reconnect")
+		}
+		if s.opts.DrainRate == 0 {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(slice):
+		}
+	}
+	return ctx.Err()
+}
+
+// Close leaves the bus: nothing is delivered any more. Connections are the
+// engine's to close.
+func (s *Server) Close() error {
+	s.stop()
+	return nil
+}

@@ -1,0 +1,151 @@
+package push
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/roost-ws/roost/engine"
+	"github.com/roost-ws/roost/push/protocol"
+)
+
+// verifyOrigin keeps pages of other sites out, when origins are given. Clients
+// that are no browser send none and may come.
+func (s *Server) verifyOrigin(r *engine.Request) error {
+	origin := r.Header("Origin")
+	if len(s.opts.AllowedOrigins) == 0 || origin == "" || slices.Contains(s.opts.AllowedOrigins, origin) {
+		return nil
+	}
+	s.counts.refused.Add(1)
+	return &engine.RejectError{Status: http.StatusForbidden, Msg: "origin is not allowed here: add it to the allowed origins"}
+}
+
+// open greets a connection, or refuses it by a close code: a browser could not
+// read the status of a failed upgrade.
+func (s *Server) open(c *engine.Conn, r *engine.Request) {
+	if code, msg := s.admit(r); code != 0 {
+		s.counts.refused.Add(1)
+		s.disconnect(c, code, msg)
+		return
+	}
+	ss := &session{id: s.conns.add(c)}
+	c.SetData(ss)
+	hello := fmt.Sprintf(`{"socket_id":"%s","activity_timeout":%d}`, ss.id, int(s.opts.ActivityTimeout/time.Second))
+	s.send(c, protocol.EventConnected, "", protocol.AppendString(nil, hello))
+}
+
+// clientVersion is what a client may call its version, as "8.6.0" or "1.0-rc2".
+var clientVersion = regexp.MustCompile(`^[0-9][0-9A-Za-z.+_-]{0,31}$`)
+
+// admit returns a close code and its reason, or 0.
+func (s *Server) admit(r *engine.Request) (code int, msg string) {
+	key, ok := strings.CutPrefix(r.Path(), "/app/")
+	if !ok {
+		return protocol.CodeUnknownPath, "path not found: connect to /app/KEY"
+	}
+	if !protocol.Equal(key, s.opts.App.Key) {
+		return protocol.CodeUnknownApp, "no app has this key: check the app key"
+	}
+	if s.draining.Load() {
+		return protocol.CodeOverCapacity, "server is shutting down: try again"
+	}
+	query := r.Query()
+	version := query.Get("protocol")
+	if version == "" {
+		return protocol.CodeNoProtocol, "no protocol version: add ?protocol=7"
+	}
+	if v, err := strconv.Atoi(version); err != nil || v < protocol.MinVersion || v > protocol.MaxVersion {
+		return protocol.CodeUnsupportedProtocol, "unsupported protocol version: 5, 6 and 7 are spoken"
+	}
+	if v := query.Get("version"); v != "" && !clientVersion.MatchString(v) {
+		return protocol.CodeInvalidVersion, "client version must look like 1.9.3"
+	}
+	return 0, ""
+}
+
+// disconnect tells why in a frame, for clients that don't read close codes, and
+// closes. reason is at most 123 bytes (RFC 6455 5.5).
+func (s *Server) disconnect(c *engine.Conn, code int, reason string) {
+	s.fail(c, code, reason)
+	// A connection that is closing already needs nothing more.
+	_ = c.Close(engine.CloseCode(code), reason)
+}
+
+// fail sends pusher:error. Code 0 means none.
+func (s *Server) fail(c *engine.Conn, code int, msg string) {
+	number := []byte("null")
+	if code != 0 {
+		number = strconv.AppendInt(nil, int64(code), 10)
+	}
+	data := append(append([]byte(`{"code":`), number...), `,"message":`...)
+	s.send(c, protocol.EventError, "", append(protocol.AppendString(data, msg), '}'))
+}
+
+// send drops the frame when the connection is closing or its outbox is full: the
+// engine closes a connection that it can't send to.
+func (s *Server) send(c *engine.Conn, event, channel string, data []byte) {
+	_ = c.Send(engine.Text, protocol.AppendFrame(nil, event, channel, data))
+}
+
+func (s *Server) message(c *engine.Conn, m engine.Message) {
+	ss := sessionOf(c)
+	if ss == nil {
+		return
+	}
+	s.counts.clientMessages.Add(1)
+	if m.Binary {
+		_ = c.Close(1003, "binary messages are not part of the protocol: send text")
+		return
+	}
+	if !ss.allow(time.Since(s.start), time.Second/time.Duration(s.opts.MessageRate), s.opts.MessageBurst) {
+		s.counts.rateLimited.Add(1)
+		s.disconnect(c, protocol.CodeOverCapacity, fmt.Sprintf("more than %d messages a second: send fewer", s.opts.MessageRate))
+		return
+	}
+	var f protocol.Frame
+	if err := json.Unmarshal(m.Data, &f); err != nil {
+		s.fail(c, 0, `message is no JSON object {"event":…,"data":…}`)
+		return
+	}
+	switch f.Event {
+	case protocol.EventPing:
+		s.send(c, protocol.EventPong, "", []byte(`"{}"`))
+	case protocol.EventPong:
+	case protocol.EventSubscribe:
+		s.subscribe(c, ss, f)
+	case protocol.EventUnsubscribe:
+		s.unsubscribe(c, ss, f)
+	default:
+		s.unknown(c, f)
+	}
+}
+
+func (s *Server) unknown(c *engine.Conn, f protocol.Frame) {
+	if strings.HasPrefix(f.Event, "client-") {
+		s.fail(c, 0, "client events are not enabled: publish over the HTTP API")
+		return
+	}
+	event := f.Event
+	if len(event) > protocol.MaxEventName {
+		event = event[:protocol.MaxEventName]
+	}
+	s.fail(c, 0, fmt.Sprintf("event %q is not understood: send pusher:subscribe, pusher:unsubscribe or pusher:ping", event))
+}
+
+// closed: the engine has taken the connection out of its topics already.
+func (s *Server) closed(c *engine.Conn, _ engine.CloseCode, _ string) {
+	ss := sessionOf(c)
+	if ss == nil {
+		return
+	}
+	for _, ch := range ss.subs {
+		s.hub.release(ch)
+	}
+	ss.subs = nil
+	s.conns.remove(ss.id)
+}
