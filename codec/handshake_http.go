@@ -81,12 +81,20 @@ func CheckHTTP(r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if !WantsUpgrade(r) {
+		return refuse("Invalid Connection header")
+	}
+	return nil
+}
+
+// WantsUpgrade is [Request.WantsUpgrade] for a request that net/http has parsed.
+func WantsUpgrade(r *http.Request) bool {
 	for _, list := range r.Header["Connection"] {
 		if listHas(list, "upgrade") {
-			return nil
+			return len(r.Header["Upgrade"]) > 0
 		}
 	}
-	return refuse("Invalid Connection header")
+	return false
 }
 
 // onlyOf returns the value of a field that must not be repeated: "" when it is.

@@ -88,7 +88,7 @@ func (s *selector) wait(events []Event, until time.Time) (n int, woken bool, err
 		s.raw = make([]unix.EpollEvent, len(events))
 	}
 	s.raw = s.raw[:len(events)]
-	if n, err = s.poll(); n == 0 && err == nil {
+	if n, err = s.poll(); n == 0 && err == nil && until != now {
 		n, err = s.park(until)
 	}
 	n, woken = s.translate(events, s.raw[:n])

@@ -124,6 +124,16 @@ func (p *Poller) Update(fd int, from, to Ready) error {
 //
 // Errors are the system's, none of which is to be expected, or ErrClosed.
 func (p *Poller) Wait(events []Event, until time.Time) (int, error) {
+	return p.wait(events, until)
+}
+
+// now is a moment that has passed: nothing is waited for.
+var now = time.Unix(1, 0)
+
+// Poll is Wait that does not block, for a caller that has other work: 0, nil when nothing is ready.
+func (p *Poller) Poll(events []Event) (int, error) { return p.wait(events, now) }
+
+func (p *Poller) wait(events []Event, until time.Time) (int, error) {
 	if len(events) == 0 {
 		return 0, errNoSlots
 	}

@@ -1,0 +1,133 @@
+package engine
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+
+	"github.com/roost-ws/roost/codec"
+	"github.com/roost-ws/roost/internal/sock"
+)
+
+func dup(fd int) (int, error) { return sock.Dup(fd) }
+
+// upgradeOr is h for all but requests for an upgrade, which a client may also
+// send on a connection that was plain HTTP at first.
+func (s *Server) upgradeOr(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if codec.WantsUpgrade(r) {
+			s.ServeHTTP(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// ServeHTTP makes a Server an http.Handler that upgrades every request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { _ = s.HandleUpgrade(w, r) }
+
+// HandleUpgrade upgrades a request of an http.Server, or answers why not; the
+// error, for a log, says so too. It returns when the connection is the engine's:
+// the handler may return, and its goroutine, its buffers and net/http's
+// descriptor are free. Handler.Open is called from the engine.
+func (s *Server) HandleUpgrade(w http.ResponseWriter, r *http.Request) error {
+	req := Request{http: r}
+	up, err := s.check(&req)
+	if err != nil {
+		s.refuseHTTP(w, err)
+		return err
+	}
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		err = fmt.Errorf("engine: the connection cannot be taken over from net/http: %w", err)
+		s.refuseHTTP(w, &codec.HandshakeError{Status: http.StatusUpgradeRequired, Msg: "WebSocket needs HTTP/1.1"})
+		return err
+	}
+	defer conn.Close() // gives back its netFD, pollDesc and goroutine; ours is a duplicate
+	fd, err := descriptor(conn)
+	if err != nil {
+		return err
+	}
+	head, err := unread(rw.Reader)
+	if err != nil {
+		return errors.Join(err, sock.Close(fd))
+	}
+	answer := codec.AppendSwitching(nil, []byte(r.Header.Get("Sec-WebSocket-Key")), up.protocol, "", up.header)
+	return s.adopt(fd, &pending{req: req, answer: answer, protocol: up.protocol, rest: head})
+}
+
+// refuseHTTP answers through net/http in the shape of our own listener's answers.
+func (s *Server) refuseHTTP(w http.ResponseWriter, err error) {
+	conn, rw, herr := http.NewResponseController(w).Hijack()
+	if herr != nil {
+		http.Error(w, "Upgrade Required", http.StatusUpgradeRequired)
+		return
+	}
+	defer conn.Close()
+	_, _ = rw.Write(answerTo(err))
+	_ = rw.Flush()
+}
+
+// descriptor duplicates conn's.
+func descriptor(conn net.Conn) (int, error) {
+	sc, ok := conn.(syscall.Conn)
+	if !ok {
+		return -1, fmt.Errorf("engine: %T has no descriptor", conn)
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return -1, fmt.Errorf("engine: %w", err)
+	}
+	fd := -1
+	if cerr := raw.Control(func(p uintptr) { fd, err = sock.Dup(int(p)) }); cerr != nil {
+		err = cerr
+	}
+	if err != nil {
+		return -1, fmt.Errorf("engine: %w", err)
+	}
+	return fd, nil
+}
+
+// unread returns what net/http read beyond the request: frames that came with it.
+func unread(r *bufio.Reader) ([]byte, error) {
+	p, err := r.Peek(r.Buffered())
+	return append([]byte(nil), p...), err
+}
+
+// pending is an upgrade that was decided on before the engine had the connection.
+type pending struct {
+	req      Request
+	answer   []byte
+	protocol string
+	rest     []byte
+}
+
+// adopt makes fd a connection of the engine, whose first turn carries out p.
+func (s *Server) adopt(fd int, p *pending) error {
+	if fd >= maxFDs {
+		return errors.Join(fmt.Errorf("engine: descriptor %d: the table ends at %d", fd, maxFDs), sock.Close(fd))
+	}
+	// net/http sets it too; a listener of the user's own may not have.
+	if err := sock.NoDelay(fd); err != nil && err != syscall.EOPNOTSUPP && err != syscall.ENOPROTOOPT {
+		return errors.Join(fmt.Errorf("engine: %w", err), sock.Close(fd))
+	}
+	l := s.e.pick()
+	l.stats.accepted.Add(1)
+	c := newConn(l, &s.policy, fd)
+	p.req.conn = c
+	c.extra().hs = &handshake{pending: p}
+	c.enter()
+	c.kick(markKick)
+	return nil
+}
+
+// carryOut is the first turn of an adopted connection.
+func (s *scratch) carryOut(c *Conn, p *pending) {
+	if c.open(p.answer, p.protocol) {
+		c.opened(&p.req)
+		s.decode(c, p.rest)
+	}
+}

@@ -1,0 +1,196 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/roost-ws/roost/codec"
+	"github.com/roost-ws/roost/internal/sock"
+)
+
+// outbox is output that the kernel does not have yet: chunks in order. It exists
+// while there is any, or a turn collects some (R1). Under its Conn's mu, or the
+// worker's alone.
+type outbox struct {
+	chunks []chunk
+	head   int    // of chunks; those before are written
+	size   int    // bytes not written
+	since  uint32 // tick at which the kernel took no more
+}
+
+// chunk is a run of bytes, of which the first off are written. It is the outbox's
+// own, from the loop's bytes, or a frame shared by many.
+type chunk struct {
+	b     []byte
+	off   int
+	frame *frame
+}
+
+// frame is an encoded frame that many connections send. Whoever queues it holds
+// a reference.
+type frame struct {
+	b    []byte
+	refs atomic.Int32
+	from *codec.Bytes
+}
+
+func (f *frame) release() {
+	if f.refs.Add(-1) == 0 {
+		f.from.Put(f.b)
+		f.b = nil
+	}
+}
+
+// Sizes of own chunks. A turn's output starts in a cork; a connection that keeps
+// its output after the turn keeps what fits it.
+const (
+	minChunk = 512
+	corkSize = 16 << 10
+	corkMax  = 64 << 10 // a turn's output above it does not wait for the turn's end
+)
+
+func (o *outbox) empty() bool { return o.size == 0 }
+
+// newCork returns an outbox with room for a turn's output.
+func (l *loop) newCork() *outbox {
+	o := l.outs.get()
+	o.chunks = append(o.chunks, chunk{b: l.bytes.Get(corkSize)[:0]})
+	return o
+}
+
+// room returns the last chunk when it is the outbox's own and has n bytes free,
+// else a new one that grows with what is queued.
+func (o *outbox) room(n int, b *codec.Bytes) *chunk {
+	if last := len(o.chunks) - 1; last >= o.head {
+		if c := &o.chunks[last]; c.frame == nil && cap(c.b)-len(c.b) >= n {
+			return c
+		}
+	}
+	o.chunks = append(o.chunks, chunk{b: b.Get(max(n, min(o.size, corkSize), minChunk))[:0]})
+	return &o.chunks[len(o.chunks)-1]
+}
+
+// add appends the frame that h and payload make.
+func (o *outbox) add(h codec.Header, payload []byte, b *codec.Bytes) {
+	n := h.Size() + len(payload)
+	c := o.room(n, b)
+	c.b = codec.AppendFrame(c.b, h, payload)
+	o.size += n
+}
+
+// share appends f, from its byte off on, and takes a reference.
+func (o *outbox) share(f *frame, off int) {
+	f.refs.Add(1)
+	o.chunks = append(o.chunks, chunk{b: f.b, off: off, frame: f})
+	o.size += len(f.b) - off
+}
+
+// write hands the kernel what is queued. The error is EAGAIN when it does not take
+// all of it.
+func (o *outbox) write(fd int, b *codec.Bytes) error {
+	for o.size > 0 {
+		n, want, err := o.writeOnce(fd)
+		if err != nil {
+			return err
+		}
+		o.wrote(n, b)
+		if n < want {
+			return syscall.EAGAIN
+		}
+	}
+	return nil
+}
+
+func (o *outbox) writeOnce(fd int) (n, want int, err error) {
+	if live := o.chunks[o.head:]; len(live) == 1 {
+		p := live[0].b[live[0].off:]
+		n, err = sock.Write(fd, p)
+		return n, len(p), err
+	}
+	var room [sock.MaxIOV]sock.IOV
+	iov := room[:0]
+	for i := o.head; i < len(o.chunks) && len(iov) < sock.MaxIOV; i++ {
+		p := o.chunks[i].b[o.chunks[i].off:]
+		iov = sock.Vec(iov, p)
+		want += len(p)
+	}
+	n, err = sock.Writev(fd, iov)
+	return n, want, err
+}
+
+// wrote gives back what n written bytes finish.
+func (o *outbox) wrote(n int, b *codec.Bytes) {
+	o.size -= n
+	for n > 0 {
+		c := &o.chunks[o.head]
+		left := len(c.b) - c.off
+		if n < left {
+			c.off += n
+			return
+		}
+		n -= left
+		if o.size == 0 && o.head == len(o.chunks)-1 && c.frame == nil && cap(c.b) == corkSize {
+			// The next turn's output starts in the same chunk.
+			o.chunks[0] = chunk{b: c.b[:0]}
+			clear(o.chunks[1:])
+			o.chunks, o.head = o.chunks[:1], 0
+			return
+		}
+		c.drop(b)
+		o.head++
+	}
+	if o.head == len(o.chunks) {
+		o.chunks, o.head = o.chunks[:0], 0
+	}
+}
+
+func (c *chunk) drop(b *codec.Bytes) {
+	if c.frame != nil {
+		c.frame.release()
+	} else {
+		b.Put(c.b)
+	}
+	*c = chunk{}
+}
+
+// settle moves the last chunk's bytes to where they fit: a connection that does
+// not read may keep them for long, and there may be many of its kind.
+func (o *outbox) settle(b *codec.Bytes) {
+	last := &o.chunks[len(o.chunks)-1]
+	if last.frame != nil || len(last.b)-last.off > cap(last.b)/2 {
+		return
+	}
+	fit := b.Get(len(last.b) - last.off)
+	copy(fit, last.b[last.off:])
+	b.Put(last.b)
+	*last = chunk{b: fit}
+}
+
+// reset drops everything.
+func (o *outbox) reset(b *codec.Bytes) {
+	for i := o.head; i < len(o.chunks); i++ {
+		o.chunks[i].drop(b)
+	}
+	o.chunks, o.head, o.size, o.since = o.chunks[:0], 0, 0, 0
+}
+
+// maxKeptChunks keeps one long queue's bookkeeping from staying.
+const maxKeptChunks = 256
+
+// outboxes keeps empty outboxes of one loop. Any goroutine.
+type outboxes struct{ p sync.Pool }
+
+func (p *outboxes) get() *outbox {
+	if o, _ := p.p.Get().(*outbox); o != nil {
+		return o
+	}
+	return new(outbox)
+}
+
+// put takes an outbox that was reset.
+func (p *outboxes) put(o *outbox) {
+	if cap(o.chunks) <= maxKeptChunks {
+		p.p.Put(o)
+	}
+}

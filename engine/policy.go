@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/roost-ws/roost/codec"
+)
+
+// policy is what many connections have in common: limits in the units of the hot
+// path, made once from options. It is only read.
+type policy struct {
+	srv       *Server // nil for what was dialled
+	limits    codec.Limits
+	autoPong  bool
+	mask      bool // we are the client
+	slow      SlowPolicy
+	maxOutbox int // bytes
+	highWater int // bytes
+	maxHead   int // bytes
+
+	// Ticks; 0 is off, which handshake and closing never are.
+	handshake, idle, ping, closing, stall uint32
+}
+
+// SlowPolicy is what happens to a message that would exceed MaxOutbox.
+type SlowPolicy uint8
+
+const (
+	// SlowClose terminates the connection: it cannot miss a message in silence.
+	SlowClose SlowPolicy = iota
+	// SlowDrop drops the message; Send returns an *OutboxError.
+	SlowDrop
+)
+
+const (
+	defaultMaxPayload   = 100 << 20
+	defaultMaxFragments = 16384
+	defaultMaxHeader    = 8 << 10
+	defaultMaxOutbox    = 16 << 20
+	defaultHighWater    = 1 << 20
+	defaultHandshake    = 10 * time.Second
+	defaultClosing      = 30 * time.Second
+)
+
+// or is v, or def for the zero value that options have when nothing was chosen.
+// Below zero means no limit, which is 0 inside.
+func or[T int | int64](v, def T) T {
+	switch {
+	case v < 0:
+		return 0
+	case v == 0:
+		return def
+	}
+	return v
+}
+
+// span is or for limits that must end some day.
+func span(v, def time.Duration) time.Duration {
+	switch {
+	case v < 0:
+		return maxTimeout
+	case v == 0:
+		return def
+	}
+	return v
+}
+
+func newPolicy(s *Server, o *ServerOptions) policy {
+	maxOutbox := o.MaxOutbox
+	if maxOutbox < 0 {
+		maxOutbox = int(^uint(0) >> 2)
+	}
+	maxOutbox = or(maxOutbox, defaultMaxOutbox)
+	return policy{
+		srv: s,
+		limits: codec.Limits{
+			MaxPayload:   or(o.MaxPayload, defaultMaxPayload),
+			MaxFragments: or(o.MaxFragments, defaultMaxFragments),
+			SkipUTF8:     o.SkipUTF8Validation,
+		},
+		autoPong:  !o.DisableAutoPong,
+		slow:      o.SlowPolicy,
+		maxOutbox: maxOutbox,
+		highWater: min(defaultHighWater, maxOutbox/2),
+		maxHead:   or(o.MaxHeader, defaultMaxHeader),
+		handshake: ticks(span(o.HandshakeTimeout, defaultHandshake)),
+		idle:      ticks(o.IdleTimeout),
+		ping:      ticks(o.PingInterval),
+		closing:   ticks(span(o.CloseTimeout, defaultClosing)),
+		stall:     ticks(o.WriteTimeout),
+	}
+}
+
+// left is told that c is gone.
+func (p *policy) left(c *Conn) {
+	if p.srv != nil {
+		p.srv.left(c)
+	}
+}
+
+// remoteKey is what connections of one peer are counted under; the zero value is
+// not counted.
+type remoteKey = netip.Addr

@@ -1,0 +1,192 @@
+package engine
+
+import (
+	"syscall"
+
+	"github.com/roost-ws/roost/codec"
+	"github.com/roost-ws/roost/internal/sock"
+)
+
+// receive reads once, decodes, and calls the handler. It returns the marks under
+// which there may be more to read.
+func (s *scratch) receive(c *Conn, marks uint32) (again uint32) {
+	if c.in != nil && len(c.in.rest) > 0 && !c.is(flagHeld) {
+		s.decodeRest(c)
+	}
+	if marks&(markRead|markHangup|markKick) == 0 || !c.reads() {
+		return 0
+	}
+	if c.in != nil {
+		// Most of a long message goes straight to where it will be whole.
+		if tail := c.in.dec.Tail(&c.loop.bytes); tail != nil && !c.is(flagDeaf) {
+			return s.receiveTail(c, tail, marks)
+		}
+	}
+	n, ok := c.read(s.buf)
+	if !ok {
+		return 0
+	}
+	s.n.bytesIn += n
+	if !c.is(flagDeaf) {
+		s.decode(c, s.buf[:n])
+	}
+	return more(n, len(s.buf), marks)
+}
+
+// receiveTail is receive for the middle of a long message.
+func (s *scratch) receiveTail(c *Conn, tail []byte, marks uint32) (again uint32) {
+	n, ok := c.read(tail)
+	if !ok {
+		return 0
+	}
+	s.n.bytesIn += n
+	if err := c.in.dec.Filled(n, c.limits()); err != nil {
+		c.violated(err)
+		return more(n, len(tail), marks)
+	}
+	s.decode(c, nil)
+	return more(n, len(tail), marks)
+}
+
+// more says under which marks to read again. A read that did not fill its buffer
+// has drained the socket (epoll(7)), but says nothing of a FIN behind the data:
+// after a hang-up one reads until the end shows itself (R7).
+func more(n, room int, marks uint32) uint32 {
+	if n == room || marks&markHangup != 0 {
+		return markRead | marks&markHangup
+	}
+	return 0
+}
+
+// reads reports whether c is to be read. What a peer still sends after its close
+// frame, or after a violation, is read and dropped also on a paused connection,
+// that its FIN be seen; so is what came before the descriptor failed.
+func (c *Conn) reads() bool {
+	f := c.flags.Load()
+	return f&flagEOF == 0 && (f&flagHeld == 0 || f&(flagGotClose|flagFailed|flagBroken) != 0)
+}
+
+// read reads into p. Not ok means that nothing came, and the end, if that is
+// what it was, is noted.
+func (c *Conn) read(p []byte) (n int, ok bool) {
+	n, err := sock.Read(int(c.fd), p)
+	if n > 0 {
+		if now := c.loop.now.Load(); c.seen.Load() != now && c.ReadyState() == Open {
+			c.seen.Store(now)
+		}
+		return n, true
+	}
+	if err == syscall.EAGAIN {
+		return 0, false
+	}
+	c.mu.Lock()
+	c.set(flagEOF)
+	if err != nil {
+		// Reset, timed out, unreachable: nothing can go out either. That a peer is
+		// gone is no error to the handler; Close says it with CodeAbnormal.
+		c.set(flagBroken)
+	}
+	if c.ReadyState() == Open {
+		c.closing()
+	}
+	c.mu.Unlock()
+	return 0, false
+}
+
+// limits are what c allows its peer.
+func (c *Conn) limits() *codec.Limits { return &c.policy.limits }
+
+// decodeRest goes on with what a pause left.
+func (s *scratch) decodeRest(c *Conn) {
+	rest := c.in.rest
+	c.in.rest = nil
+	s.decode(c, rest)
+	c.loop.bytes.Put(rest)
+}
+
+// decode calls the handler for what in holds, and keeps aside what is left: the
+// beginning of a message, or all that follows a pause.
+func (s *scratch) decode(c *Conn, in []byte) {
+	dec, b := &s.dec, &c.loop.bytes
+	if c.in != nil {
+		dec = &c.in.dec
+	}
+	lim := c.limits()
+	for {
+		m, n, ok, err := dec.Next(in, lim, b)
+		in = in[n:]
+		if err != nil {
+			c.violated(err)
+			break
+		}
+		if !ok {
+			break
+		}
+		s.n.messagesIn++
+		c.handle(m)
+		if f := c.flags.Load(); f&flagDeaf != 0 {
+			break
+		} else if f&flagHeld != 0 && len(in) > 0 {
+			c.keep(in)
+			break
+		}
+		if len(in) == 0 {
+			break
+		}
+	}
+	s.put(c, dec)
+}
+
+// put takes the decoder out of use: one that holds something becomes the
+// connection's, one that does not goes back.
+func (s *scratch) put(c *Conn, dec *codec.Decoder) {
+	b := &c.loop.bytes
+	if c.is(flagDeaf) {
+		dec.Reset(b)
+	} else {
+		dec.Release(b)
+	}
+	switch {
+	case dec == &s.dec && !dec.Idle():
+		if c.in == nil {
+			c.in = new(inbound)
+		}
+		c.in.dec, s.dec = s.dec, codec.Decoder{}
+	case c.in != nil && c.in.dec.Idle() && len(c.in.rest) == 0:
+		c.in = nil
+	}
+}
+
+// keep copies undecoded bytes aside until reading goes on.
+func (c *Conn) keep(in []byte) {
+	rest := c.loop.bytes.Get(len(in))
+	copy(rest, in)
+	if c.in == nil {
+		c.in = new(inbound)
+	}
+	c.in.rest = rest
+}
+
+// handle calls the handler for one message or control frame.
+func (c *Conn) handle(m codec.Message) {
+	h := c.handler.Load()
+	switch m.Opcode {
+	case codec.Text, codec.Binary:
+		if h.Message != nil {
+			h.Message(c, Message{Data: m.Payload, Binary: m.Opcode == codec.Binary})
+		}
+	case codec.Ping:
+		if c.policy.autoPong {
+			_ = c.control(codec.Pong, m.Payload) // refused once closing, as it must
+		}
+		if h.Ping != nil {
+			h.Ping(c, m.Payload)
+		}
+	case codec.Pong:
+		if h.Pong != nil {
+			h.Pong(c, m.Payload)
+		}
+	case codec.Close:
+		c.peerCloses(m.Payload)
+	}
+}

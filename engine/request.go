@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/roost-ws/roost/codec"
+)
+
+// Request is the HTTP request that asked for the upgrade. It is valid until the
+// hook or handler that got it returns; HTTP makes a copy that lives on.
+type Request struct {
+	raw  *codec.Request // of our own listener, or
+	http *http.Request  // of an http.Server
+	conn *Conn
+	tls  *tls.ConnectionState
+}
+
+// Method returns the request's method.
+func (r *Request) Method() string {
+	if r.raw != nil {
+		return string(r.raw.Method)
+	}
+	return r.http.Method
+}
+
+// Target returns the request target as it was sent, query included.
+func (r *Request) Target() string {
+	if r.raw != nil {
+		return string(r.raw.Target)
+	}
+	return r.http.RequestURI
+}
+
+// Path returns the target up to the first '?', not decoded.
+func (r *Request) Path() string {
+	path, _, _ := strings.Cut(r.Target(), "?")
+	return path
+}
+
+// Query returns the target's query, parsed; malformed pairs are left out.
+func (r *Request) Query() url.Values {
+	_, query, _ := strings.Cut(r.Target(), "?")
+	v, _ := url.ParseQuery(query)
+	return v
+}
+
+// Header returns a header's values, joined by ", "; "" when there is none. Names
+// are case-insensitive.
+func (r *Request) Header(name string) string {
+	switch {
+	case r.raw != nil:
+		return r.raw.Joined(name)
+	case strings.EqualFold(name, "Host"):
+		return r.http.Host
+	}
+	return strings.Join(r.http.Header.Values(name), ", ")
+}
+
+// Origin returns the Origin header, for version 8 of the protocol
+// Sec-WebSocket-Origin. A browser always sends it and a page cannot forge it.
+func (r *Request) Origin() string {
+	if r.Header("Sec-WebSocket-Version") == "8" {
+		return r.Header("Sec-WebSocket-Origin")
+	}
+	return r.Header("Origin")
+}
+
+// Secure reports whether the connection is encrypted.
+func (r *Request) Secure() bool { return r.TLS() != nil }
+
+// TLS returns the state of the encryption, nil when there is none.
+func (r *Request) TLS() *tls.ConnectionState {
+	if r.http != nil {
+		return r.http.TLS
+	}
+	return r.tls
+}
+
+// RemoteAddr returns the peer's address.
+func (r *Request) RemoteAddr() net.Addr { return r.conn.RemoteAddr() }
+
+// HTTP returns the request as net/http has it, without a body. It is a copy: it
+// stays valid.
+func (r *Request) HTTP() (*http.Request, error) {
+	if r.http != nil {
+		return r.http, nil
+	}
+	remote := ""
+	if a := r.RemoteAddr(); a != nil {
+		remote = a.String()
+	}
+	return r.raw.HTTP(remote, r.tls)
+}
+
+// RejectError is returned by ServerOptions.Verify to say how a request is
+// refused.
+type RejectError struct {
+	Status int         // 0 is 401
+	Msg    string      // the body; "" is the status's phrase
+	Header http.Header // further headers
+}
+
+func (e *RejectError) Error() string {
+	return fmt.Sprintf("engine: request rejected with %d %s", e.Status, e.Msg)
+}

@@ -1,0 +1,60 @@
+package engine
+
+import "sync/atomic"
+
+const (
+	pageBits  = 12 // 4,096 descriptors a page: 32 KiB
+	pageSlots = 1 << pageBits
+	maxPages  = 4096 // the directory is 32 KiB
+	maxFDs    = maxPages * pageSlots
+)
+
+// table finds the connection of a descriptor. Slots are atomic because a number
+// that one loop closed may at once be accepted by another, and the kernel is no
+// synchronisation that Go knows of.
+type table struct {
+	pages [maxPages]atomic.Pointer[page]
+}
+
+type page [pageSlots]atomic.Pointer[Conn]
+
+// get returns the connection of fd, or nil.
+func (t *table) get(fd int32) *Conn {
+	if p := t.pages[uint32(fd)>>pageBits%maxPages].Load(); p != nil {
+		return p[fd%pageSlots].Load()
+	}
+	return nil
+}
+
+// put enters c, whose descriptor is below maxFDs. A page is never given up:
+// descriptor numbers are dense and come back.
+func (t *table) put(c *Conn) {
+	slot := &t.pages[c.fd>>pageBits]
+	p := slot.Load()
+	if p == nil {
+		slot.CompareAndSwap(nil, new(page))
+		p = slot.Load()
+	}
+	p[c.fd%pageSlots].Store(c)
+}
+
+// drop takes c out, before its descriptor is closed (R5).
+func (t *table) drop(fd int32) {
+	t.pages[fd>>pageBits].Load()[fd%pageSlots].Store(nil)
+}
+
+// each calls f for every connection. Those that come or go meanwhile may or may
+// not be among them.
+func (t *table) each(f func(*Conn)) {
+	for i := range t.pages {
+		p := t.pages[i].Load()
+		if p == nil {
+			continue
+		}
+		for j := range p {
+			if c := p[j].Load(); c != nil {
+				f(c)
+			}
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package engine
+
+import "github.com/roost-ws/roost/codec"
+
+// timer finds out which of c's deadlines came, acts, and arms the next one. The
+// wheel is lazy: a visit may find that nothing is due. Holder of the turn only.
+func (c *Conn) timer() {
+	now, p := c.loop.now.Load(), c.policy
+	quiet := now - min(c.seen.Load(), now)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch c.ReadyState() {
+	case Connecting:
+		c.limit(quiet, p.handshake, (*Conn).late)
+		return
+	case Closing:
+		c.limit(quiet, p.closing, (*Conn).kill)
+		return
+	}
+	if c.is(flagBlocked) && p.stall != 0 {
+		c.limit(now-c.out.since, p.stall, (*Conn).stalled)
+	}
+	if c.is(flagHeld) {
+		// A paused connection hears nothing: its silence is ours.
+		c.seen.Store(now)
+		quiet = 0
+	}
+	if p.idle != 0 {
+		c.limit(quiet, p.idle, (*Conn).idled)
+	}
+	if p.ping != 0 && c.ReadyState() == Open {
+		c.heartbeat(quiet)
+	}
+}
+
+// limit acts when the time that has passed reaches most, and else comes back
+// when it will.
+func (c *Conn) limit(passed, most uint32, act func(*Conn)) {
+	if passed >= most {
+		act(c)
+		return
+	}
+	c.loop.arm(c, c.loop.now.Load()+most-passed)
+}
+
+func (c *Conn) idled() {
+	if c.ReadyState() == Open {
+		c.sendClose(CodeGoingAway, "idle")
+	}
+}
+
+func (c *Conn) stalled() {
+	if x := c.extra(); x.err == nil {
+		x.err = ErrStalled
+	}
+	c.kill()
+}
+
+// heartbeat pings a peer that has been quiet for an interval, and ends the
+// connection when it is quiet for another. Traffic of any kind is a sign of life.
+func (c *Conn) heartbeat(quiet uint32) {
+	every := c.policy.ping
+	switch {
+	case quiet < every:
+		c.unset(flagPinged)
+		c.loop.arm(c, c.loop.now.Load()+every-quiet)
+	case quiet < 2*every || !c.is(flagPinged):
+		if !c.is(flagPinged) {
+			c.set(flagPinged)
+			c.push(codec.Header{Opcode: codec.Ping, Fin: true}, nil)
+		}
+		c.loop.arm(c, c.loop.now.Load()+max(1, 2*every-min(quiet, 2*every)))
+	default:
+		c.kill()
+	}
+}
+
+// begin arms the first of an open connection's deadlines. Under mu.
+func (c *Conn) begin() {
+	now := c.loop.now.Load()
+	c.seen.Store(now)
+	if p := c.policy; p.idle != 0 || p.ping != 0 {
+		first := p.idle
+		if p.ping != 0 && (first == 0 || p.ping < first) {
+			first = p.ping
+		}
+		c.loop.arm(c, now+first)
+	}
+}

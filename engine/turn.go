@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"runtime/debug"
+
+	"github.com/roost-ws/roost/codec"
+	"github.com/roost-ws/roost/internal/sock"
+)
+
+// scratch is what a worker needs for the turn of one connection after another.
+// An idle connection needs none of it.
+type scratch struct {
+	buf []byte        // what a turn reads
+	dec codec.Decoder // of connections that are at a message boundary
+	out *outbox       // collects a turn's output
+	req codec.Request
+	n   tally
+}
+
+func (l *loop) newScratch() *scratch {
+	return &scratch{buf: make([]byte, l.e.cfg.ReadBuffer), out: l.newCork()}
+}
+
+// turn lets c do what its marks ask for, and queues it again when more came
+// meanwhile or is left. The caller holds c (R2).
+func (s *scratch) turn(c *Conn) {
+	marks := c.work.And(held)
+	again := s.serve(c, marks&^held)
+	if c.fd < 0 {
+		return // and stays held: nobody runs it again
+	}
+	if again != 0 {
+		c.work.Or(again)
+	}
+	if !c.work.CompareAndSwap(held, 0) {
+		c.loop.requeue(c)
+	}
+}
+
+// serve is one turn: what is to be read is read, then what was sent is written.
+// It returns the marks under which there is more to do at once.
+func (s *scratch) serve(c *Conn, marks uint32) (again uint32) {
+	defer s.contain(c)
+	s.cork(c, marks)
+	if marks&markTimer != 0 {
+		c.timer()
+	}
+	if c.ReadyState() == Connecting {
+		again = s.handshake(c, marks)
+	} else {
+		again = s.receive(c, marks)
+	}
+	if s.uncork(c) {
+		s.finish(c)
+	}
+	return again
+}
+
+// contain ends a connection whose handler panicked (R8).
+func (s *scratch) contain(c *Conn) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	e := c.loop.e
+	e.panics.Add(1)
+	e.log.Error("panic in a handler: connection closed with 1011", "panic", v, "stack", string(debug.Stack()))
+	s.dec.Reset(&c.loop.bytes)
+	if c.fd < 0 {
+		return // it was its Close
+	}
+	c.mu.Lock()
+	c.fail(CodeInternal, nil)
+	c.mu.Unlock()
+	defer s.contain(c) // Drain and Close may panic too
+	if s.uncork(c) {
+		s.finish(c)
+	}
+}
+
+// cork makes output wait for the end of the turn, in the worker's own outbox
+// unless the connection has one already.
+func (s *scratch) cork(c *Conn, marks uint32) {
+	c.mu.Lock()
+	f := c.flags.Load() | flagCorked
+	if marks&(markWrite|markHangup) != 0 {
+		f &^= flagBlocked
+	}
+	c.flags.Store(f)
+	if c.out == nil {
+		c.out = s.out
+	}
+	c.mu.Unlock()
+}
+
+// uncork writes what the turn sent and takes the next step of closing. It
+// reports whether the connection is at its end.
+func (s *scratch) uncork(c *Conn) (end bool) {
+	c.mu.Lock()
+	c.unset(flagCorked)
+	if !c.is(flagBlocked) {
+		c.flush()
+	}
+	s.part(c)
+	end = c.step()
+	drained := c.drained()
+	c.mu.Unlock()
+	s.n.flush(&c.loop.stats)
+	if drained {
+		if h := c.handler.Load(); h.Drain != nil && c.is(flagOpened) {
+			h.Drain(c)
+		}
+	}
+	return end
+}
+
+// part settles whose outbox is whose after a turn. Under mu.
+func (s *scratch) part(c *Conn) {
+	l, out := c.loop, c.out
+	switch {
+	case out == s.out && out.empty():
+		c.out = nil
+	case out == s.out: // the connection keeps it, and the worker needs another
+		out.settle(&l.bytes)
+		s.out = l.newCork()
+	case out.empty():
+		out.reset(&l.bytes)
+		l.outs.put(out)
+		c.out = nil
+	}
+}
+
+// finish closes the descriptor and tells the handler (R5, R10). The connection
+// stays held for ever after.
+func (s *scratch) finish(c *Conn) {
+	l := c.loop
+	c.leaveAll()
+	l.wheel.disarm(c)
+	c.mu.Lock()
+	c.setState(Closed)
+	out := c.out
+	c.out = nil
+	code, reason, err := c.outcome()
+	c.mu.Unlock()
+	if out != nil {
+		out.reset(&l.bytes)
+		l.outs.put(out)
+	}
+	if in := c.in; in != nil {
+		c.in = nil
+		in.dec.Reset(&l.bytes)
+		l.bytes.Put(in.rest)
+	}
+	// Deferred, so that one happens also when the other panics.
+	defer c.release()
+	if !c.is(flagOpened) {
+		return
+	}
+	h := c.handler.Load()
+	if h.Close != nil {
+		defer h.Close(c, code, reason)
+	}
+	if err != nil && h.Error != nil {
+		h.Error(c, err)
+	}
+}
+
+// release gives the descriptor back and counts c out.
+func (c *Conn) release() {
+	e, fd := c.loop.e, c.fd
+	e.table.drop(fd)
+	c.mu.Lock()
+	c.fd = -1
+	if err := sock.Close(int(fd)); err != nil {
+		e.log.Error("close failed", "fd", fd, "err", err)
+	}
+	c.mu.Unlock()
+	c.loop.stats.closed.Add(1)
+	c.policy.left(c)
+	e.left()
+}

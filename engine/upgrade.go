@@ -1,0 +1,225 @@
+package engine
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/roost-ws/roost/codec"
+)
+
+// handshake holds the beginning of a header block that came in parts.
+type handshake struct {
+	head    []byte // from the loop's bytes
+	scanned int
+	pending *pending // decided on elsewhere: no request will come
+}
+
+// handshake reads a connection's request and, when it is whole, answers. Like
+// receive it returns the marks under which to read again.
+func (s *scratch) handshake(c *Conn, marks uint32) (again uint32) {
+	if marks&(markRead|markHangup|markKick) == 0 || !c.reads() {
+		return 0
+	}
+	hs := c.takeHead()
+	if hs.pending != nil {
+		s.carryOut(c, hs.pending)
+		return markRead
+	}
+	have := copy(s.buf, hs.head)
+	n, ok := c.read(s.buf[have:])
+	s.n.bytesIn += n
+	if c.is(flagDeaf) {
+		return more(n, len(s.buf), marks)
+	}
+	in := s.buf[:have+n]
+	end, err := 0, error(nil)
+	if ok {
+		end, err = codec.ScanHead(in, hs.scanned, c.policy.maxHead)
+	}
+	switch {
+	case err != nil:
+		c.refuse(err)
+	case end > 0:
+		s.request(c, in[:end], in[end:])
+	default:
+		if cap(hs.head) < len(in) {
+			hs.head = c.loop.bytes.Grow(hs.head, len(in))
+		}
+		hs.head = append(hs.head[:have], in[have:]...)
+		hs.scanned = len(in)
+		c.keepHead(hs)
+		return more(n, len(s.buf)-have, marks)
+	}
+	c.loop.bytes.Put(hs.head)
+	return more(n, len(s.buf)-have, marks)
+}
+
+// takeHead returns what has come of the header block so far.
+func (c *Conn) takeHead() (hs handshake) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ext != nil && c.ext.hs != nil {
+		hs, c.ext.hs = *c.ext.hs, nil
+	}
+	return hs
+}
+
+func (c *Conn) keepHead(hs handshake) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.extra().hs = &hs
+}
+
+// request deals with a whole header block and the bytes that came behind it.
+func (s *scratch) request(c *Conn, head, rest []byte) {
+	if err := s.req.Parse(head); err != nil {
+		c.refuse(err)
+		return
+	}
+	srv := c.policy.srv
+	if !s.req.WantsUpgrade() {
+		srv.plain.take(c, head, rest)
+		return
+	}
+	r := Request{raw: &s.req, conn: c}
+	up, err := srv.check(&r)
+	if err != nil {
+		c.refuse(err)
+		return
+	}
+	answer := codec.AppendSwitching(nil, s.req.Get("Sec-WebSocket-Key"), up.protocol, "", up.header)
+	if c.open(answer, up.protocol) {
+		c.opened(&r)
+		s.decode(c, rest)
+	}
+}
+
+// upgrade is what the answer to a good request says.
+type upgrade struct {
+	protocol string
+	header   http.Header
+}
+
+// check runs the handshake's checks in the order that Node's ws has them.
+func (s *Server) check(r *Request) (up upgrade, err error) {
+	if r.raw != nil {
+		err = r.raw.CheckUpgrade()
+	} else {
+		err = codec.CheckHTTP(r.http)
+	}
+	if err != nil {
+		return up, err
+	}
+	if !s.shouldHandle(r) {
+		return up, &RejectError{Status: http.StatusBadRequest}
+	}
+	var offered []string
+	if list := r.Header("Sec-WebSocket-Protocol"); list != "" {
+		if offered, err = codec.ParseProtocols(list); err != nil {
+			return up, err
+		}
+	}
+	if s.opts.Verify != nil {
+		if err = s.opts.Verify(r); err != nil {
+			return up, err
+		}
+	}
+	if s.closing.Load() {
+		return up, &RejectError{Status: http.StatusServiceUnavailable}
+	}
+	if len(offered) > 0 {
+		up.protocol = offered[0]
+		if s.opts.HandleProtocols != nil {
+			up.protocol = s.opts.HandleProtocols(offered, r)
+		}
+	}
+	if s.opts.Headers != nil {
+		up.header = make(http.Header)
+		s.opts.Headers(up.header, r)
+	}
+	return up, nil
+}
+
+func (s *Server) shouldHandle(r *Request) bool {
+	switch {
+	case s.opts.ShouldHandle != nil:
+		return s.opts.ShouldHandle(r)
+	case s.opts.Path != "":
+		return r.Path() == s.opts.Path
+	}
+	return true
+}
+
+// answerTo is the response that err asks for.
+func answerTo(err error) []byte {
+	var he *codec.HandshakeError
+	var re *RejectError
+	switch {
+	case errors.As(err, &he):
+		return codec.AppendReject(nil, he.Status, he.Msg, he.Header)
+	case errors.As(err, &re):
+		status := re.Status
+		if status == 0 {
+			status = http.StatusUnauthorized
+		}
+		return codec.AppendReject(nil, status, re.Msg, re.Header)
+	}
+	return codec.AppendReject(nil, http.StatusUnauthorized, "", nil)
+}
+
+// refuse answers a request that is not let in. What the peer still sends is
+// dropped until its FIN or the handshake's time limit.
+func (c *Conn) refuse(err error) {
+	c.loop.stats.rejected.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.set(flagFailed | flagSentEnd)
+	c.raw(answerTo(err))
+	c.seen.Store(c.loop.now.Load())
+}
+
+// open answers with 101 and makes c an open WebSocket. It reports false when it
+// was terminated meanwhile.
+func (c *Conn) open(answer []byte, protocol string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.is(flagDeaf|flagBroken) || c.ReadyState() != Connecting {
+		return false
+	}
+	c.raw(answer)
+	c.setState(Open)
+	c.set(flagOpened)
+	if protocol != "" {
+		c.extra().protocol = protocol
+	}
+	c.begin()
+	return true
+}
+
+// opened calls the handler.
+func (c *Conn) opened(r *Request) {
+	c.loop.stats.opened.Add(1)
+	if h := c.handler.Load(); h.Open != nil {
+		h.Open(c, r)
+	}
+}
+
+// raw queues bytes that are no frame. Under mu, within a turn.
+func (c *Conn) raw(p []byte) {
+	room := c.out.room(len(p), &c.loop.bytes)
+	room.b = append(room.b, p...)
+	c.out.size += len(p)
+}
+
+// late answers a request that did not come in time.
+func (c *Conn) late() {
+	if c.is(flagFailed) || c.out == nil {
+		c.kill()
+		return
+	}
+	c.loop.stats.rejected.Add(1)
+	c.set(flagFailed | flagSentEnd)
+	c.raw(codec.AppendReject(nil, http.StatusRequestTimeout, "", nil))
+	c.seen.Store(c.loop.now.Load())
+	c.loop.arm(c, c.loop.now.Load()+c.policy.handshake)
+}
