@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/roost-ws/roost/engine"
+	"github.com/spf13/cobra"
+)
+
+type echoCommand struct {
+	life      life
+	options   engine.ServerOptions
+	broadcast bool
+}
+
+func newEchoCommand() *cobra.Command {
+	var e echoCommand
+	cmd := &cobra.Command{
+		Use:   "echo",
+		Short: "Run an echo server on the engine, for conformance and benchmarks",
+		Long: `Run a WebSocket server that sends back every message as it came: text as
+text, binary as binary. It is as lean as a server on the engine can be.`,
+		Example: `  roost echo
+  roost echo --addr 127.0.0.1:9001 --loops 1 --dispatch loop
+  roost echo --broadcast                   # every message to every connection
+  ROOST_MAX_PAYLOAD=16MiB roost echo`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.run(cmd) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&e.options.Addr, "addr", "127.0.0.1:8081", "listen on this `host:port`; port 0 takes a free one")
+	f.BoolVar(&e.broadcast, "broadcast", false, "send every message to every connection")
+	registerTuning(f, &e.options, 100<<20)
+	e.life.register(f)
+	return cmd
+}
+
+func (e *echoCommand) run(cmd *cobra.Command) error {
+	if err := checkAddr(e.options.Addr); err != nil {
+		return err
+	}
+	log, err := newLogger(cmd)
+	if err != nil {
+		return err
+	}
+	stop, err := e.life.begin(cmd, log)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	s, err := e.listen(log)
+	if err != nil {
+		return explainListen(e.options.Addr, "--addr", err)
+	}
+	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "echo on ws://%s/\n", s.sockets.Addr()); err != nil {
+		log.Warn("stdout", "err", err)
+	}
+	return e.life.runUntilSignal(cmd, s, func() int { return int(s.engine.Stats().Conns) })
+}
+
+func (e *echoCommand) listen(log *slog.Logger) (*echoServer, error) {
+	e.options.Config.Logger = log
+	eng, err := engine.New(e.options.Config)
+	if err != nil {
+		return nil, err
+	}
+	e.options.Engine = eng
+	e.options.Handler = echoHandler()
+	if e.broadcast {
+		e.options.Handler = broadcastHandler(engine.NewTopic(eng))
+	}
+	sockets, err := engine.NewServer(e.options)
+	if err != nil {
+		return nil, errors.Join(err, eng.Close())
+	}
+	return &echoServer{eng, sockets}, nil
+}
+
+// echoServer keeps its engine apart from its sockets, since the topic of
+// --broadcast needs the engine first.
+type echoServer struct {
+	engine  *engine.Engine
+	sockets *engine.Server
+}
+
+func (s *echoServer) Shutdown(ctx context.Context) error {
+	return errors.Join(s.sockets.Shutdown(ctx), s.engine.Close())
+}
+
+// echoHandler ignores Send's error: the connection is gone or over its limit,
+// and the engine has dealt with it.
+func echoHandler() engine.Handler {
+	return engine.Handler{Message: func(c *engine.Conn, m engine.Message) {
+		_ = c.Send(m.Opcode(), m.Data)
+	}}
+}
+
+func broadcastHandler(everyone *engine.Topic) engine.Handler {
+	return engine.Handler{
+		Open:    func(c *engine.Conn, _ *engine.Request) { everyone.Subscribe(c) },
+		Message: func(_ *engine.Conn, m engine.Message) { everyone.Publish(m.Opcode(), m.Data) },
+	}
+}

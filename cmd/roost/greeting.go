@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+
+	"github.com/roost-ws/roost/push"
+)
+
+// greeting is what serve prints when it listens.
+type greeting struct {
+	app     push.App
+	addr    net.Addr
+	token   string
+	console func(base string) string
+}
+
+// base is where this machine reaches the server, also when it listens on every
+// address.
+func (g *greeting) base() string {
+	host, port, err := net.SplitHostPort(g.addr.String())
+	if err != nil {
+		return "http://" + g.addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+func (g *greeting) local() push.Local {
+	return push.Local{URL: g.base(), AppID: g.app.ID, Key: g.app.Key, Secret: g.app.Secret, Token: g.token}
+}
+
+// print writes the secret and the console's token only to a terminal: elsewhere
+// they would stay in a log.
+func (g *greeting) print(w io.Writer) error {
+	base := g.base()
+	console, secret := base+"/", "(shown on a terminal only)"
+	if isTerminal(w) {
+		console, secret = g.console(base), g.app.Secret
+	}
+	_, err := fmt.Fprintf(w, `push server on %s
+
+  console    %s
+  websocket  ws%s/app/%s?protocol=7
+  app        id %s, key %s, secret %s
+
+Try it from another terminal, as this user:
+  roost sub news --addr %s
+  roost pub news hello --addr %s
+`, base, console, base[len("http"):], g.app.Key, g.app.ID, g.app.Key, secret, base, base)
+	return err
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roost-ws/roost/loadtest"
+)
+
+func newLoadtestCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "loadtest SCENARIO URL",
+		Short: "Open many connections to a WebSocket server and measure it",
+		Long: `Loadtest opens connections to any WebSocket server, drives them, and says what it measured and what
+limited it: connections and messages a second, latency from a histogram, the server's CPU a message and memory a connection (where
+it runs on this machine), and why connections failed.
+
+Before the first connection it compares what the run needs with what this machine allows, and prints the commands that mend it.
+Ctrl-C ends a run with the report so far. The exit code is 1 when no connection could be opened or replies were corrupt.`,
+		Example: `  roost loadtest idle ws://127.0.0.1:8080/ --conns 15k
+  roost loadtest echo ws://127.0.0.1:8081/ --conns 1000 --inflight 16`,
+		Args: refuseUnknownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newLoadtestIdleCommand(), newLoadtestEchoCommand())
+	for _, c := range cmd.Commands() {
+		wrapArgs(c)
+	}
+	return cmd
+}
+
+func newLoadtestIdleCommand() *cobra.Command {
+	var (
+		shared loadtestFlags
+		idle   loadtest.Idle
+	)
+	cmd := &cobra.Command{
+		Use:   "idle URL",
+		Short: "Open connections and hold them: connections a second, bytes a connection",
+		Long: `Idle opens connections, answers pings, and holds them. It prints connections a second, handshake latency, and what the server's
+memory grew by a connection: user space (its RSS) and the kernel's (slab and socket buffers of this machine) apart.`,
+		Example: `  # as fast as 256 handshakes at a time go, then hold for 10 s
+  roost loadtest idle ws://127.0.0.1:8080/ --conns 15k
+
+  # 5,000 a second, more than one address' ports, and an echo over each at the end
+  roost loadtest idle ws://127.0.0.1:8081/ --conns 200k --rate 5k --source-ip 127.0.0.2-127.0.0.60 --verify`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return shared.run(cmd, args[0], func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
+				if idle.Hold == 0 {
+					idle.Hold = -1
+				}
+				idle.Options = o
+				return idle.Run(ctx)
+			})
+		},
+	}
+	f := cmd.Flags()
+	shared.register(f, "rate")
+	duration(f, &idle.Hold, "hold", 10*time.Second, 365*24*time.Hour, "how long to hold the connections")
+	f.BoolVar(&idle.Verify, "verify", false, "send a message over each connection and want it echoed")
+	return cmd
+}
+
+func newLoadtestEchoCommand() *cobra.Command {
+	var (
+		shared loadtestFlags
+		echo   loadtest.Echo
+		rate   int64
+	)
+	cmd := &cobra.Command{
+		Use:   "echo URL",
+		Short: "Measure an echo server: messages a second, round trips, CPU a message",
+		Long: `Echo sends messages and wants them back, byte by byte. In the closed model, the default, each connection keeps --inflight messages
+under way, and sends the next when a reply comes. With --rate the model is open: messages leave at times fixed beforehand, and latency
+counts from then, so that a server that stalls cannot hide it (coordinated omission); the figure without that stands beside it.`,
+		Example: `  # how many a second, and what does one cost
+  roost loadtest echo ws://127.0.0.1:8081/ --conns 1000 --inflight 1 --size 64
+
+  # latency at a load that is given: 50,000 a second over all connections
+  roost loadtest echo ws://127.0.0.1:8081/ --conns 1000 --rate 50k --duration 30s
+
+  # for a program
+  roost loadtest echo ws://127.0.0.1:8081/ --quiet --json --out echo.json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			echo.Rate = float64(rate)
+			return shared.run(cmd, args[0], func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
+				echo.Options = o
+				return echo.Run(ctx)
+			})
+		},
+	}
+	f := cmd.Flags()
+	shared.register(f, "connect-rate")
+	count(f, &echo.InFlight, "inflight", 1, 1, 1<<16, "messages that a connection may have under way")
+	size(f, &echo.Size, "size", 64, 1, 8<<20, "bytes of a message")
+	f.BoolVar(&echo.Text, "text", false, "send text messages instead of binary ones")
+	count(f, &rate, "rate", 0, 0, 1e9, "messages a second over all connections, 0 for the closed model")
+	duration(f, &echo.Duration, "duration", 10*time.Second, 365*24*time.Hour, "how long to measure")
+	duration(f, &echo.Warmup, "warmup", 2*time.Second, time.Hour, "how long to send before measuring")
+	return cmd
+}
+
+// runScenario runs a scenario with the options that the flags gave.
+type runScenario func(context.Context, loadtest.Options) (*loadtest.Report, error)
+
+func (l *loadtestFlags) run(cmd *cobra.Command, url string, scenario runScenario) error {
+	o, err := l.options(url)
+	if err != nil {
+		return err
+	}
+	live := newLiveLine(cmd.ErrOrStderr(), l.quiet)
+	o.Notice, o.Progress = live.notice, live.progress
+	ctx, stop := untilInterrupted(cmd.Context(), cmd.ErrOrStderr())
+	defer stop()
+	report, err := scenario(ctx, o)
+	live.end()
+	if report != nil {
+		err = errors.Join(err, l.write(cmd.OutOrStdout(), report))
+	}
+	switch {
+	case errors.Is(err, loadtest.ErrOptions):
+		return usageError{err}
+	case err != nil:
+		return err
+	}
+	return verdict(report)
+}
+
+// write prints the report, to --out when that is given.
+func (l *loadtestFlags) write(stdout io.Writer, r *loadtest.Report) (err error) {
+	w := stdout
+	if l.out != "" {
+		file, err := os.Create(l.out)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+		w = file
+	}
+	if l.json {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(r)
+	}
+	return r.WriteText(w)
+}
+
+// verdict is the error of a run that measured nothing, or found the server wrong.
+func verdict(r *loadtest.Report) error {
+	if r.Connections.Opened == 0 && !r.Interrupted {
+		return fmt.Errorf("none of %d connections could be opened; see the failures above", r.Connections.Wanted)
+	}
+	for _, f := range r.Failures {
+		if f.Cause == "corrupt" || f.Cause == "protocol" {
+			return fmt.Errorf("%d connections failed: %s (%s)", f.Count, f.Meaning, f.Example)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/roost-ws/roost/loadtest"
+)
+
+// loadtestFlags are those that all scenarios have.
+type loadtestFlags struct {
+	conns, dialing, loops int
+	rate                  int64
+	timeout               time.Duration
+	sources               []string
+	pids                  []int
+	headers, protocols    []string
+	json, quiet           bool
+	out                   string
+}
+
+// register adds the flags. The connection rate has the name given, since a
+// scenario may have a rate of its own.
+func (l *loadtestFlags) register(f *pflag.FlagSet, rate string) {
+	count(f, &l.conns, "conns", 1000, 1, 1<<26, "connections to open")
+	count(f, &l.rate, rate, 0, 0, 1e9, "connections to begin a second, 0 for as many as --dialing lets")
+	count(f, &l.dialing, "dialing", 256, 1, 1<<20, "handshakes under way at a time")
+	duration(f, &l.timeout, "timeout", 10*time.Second, time.Hour, "how long connect and handshake of one connection may take")
+	count(f, &l.loops, "loops", 1, 1, 1024, "event loops that drive the connections, each at most one core")
+	f.StringArrayVar(&l.sources, "source-ip", nil, "connect from this `address`, or range of addresses, in turn (repeatable)")
+	f.IntSliceVar(&l.pids, "server-pid", nil, "the server's process, for its CPU and memory (default: found by its listening socket)")
+	f.StringArrayVarP(&l.headers, "header", "H", nil, "add this `Name: value` to the handshake (repeatable)")
+	f.StringSliceVar(&l.protocols, "subprotocol", nil, "offer this subprotocol (repeatable)")
+	f.BoolVar(&l.json, "json", false, "print the report as JSON")
+	f.StringVar(&l.out, "out", "", "write the report to this `file`")
+	f.BoolVarP(&l.quiet, "quiet", "q", false, "print no progress")
+}
+
+func (l *loadtestFlags) options(url string) (loadtest.Options, error) {
+	o := loadtest.Options{
+		URL: url, Protocols: l.protocols, Conns: l.conns, ConnectRate: float64(l.rate), Dialing: l.dialing,
+		Timeout: l.timeout, Loops: l.loops, ServerPIDs: l.pids, Header: make(http.Header),
+	}
+	if len(l.sources) > 0 {
+		sources, err := loadtest.ParseSources(strings.Join(l.sources, ","))
+		if err != nil {
+			return o, usageError{err}
+		}
+		o.Sources = sources
+	}
+	for _, h := range l.headers {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok || strings.TrimSpace(name) == "" {
+			return o, usagef("--header %q: write it like \"Authorization: Bearer x\"", h)
+		}
+		o.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	return o, nil
+}

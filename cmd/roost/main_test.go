@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience bounds every wait: long, since it is only reached by a failure.
+const patience = 30 * time.Second
+
+// roostBinary is the command under test, built once by TestMain.
+var roostBinary string
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "roost-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	roostBinary = filepath.Join(dir, "roost")
+	build := exec.Command("go", append(append([]string{"build"}, buildFlags...), "-o", roostBinary, ".")...)
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// process is a running roost.
+type process struct {
+	cmd    *exec.Cmd
+	stdout *bufio.Reader
+	pipe   *os.File // what stdout reads from
+	stderr *transcript
+	exited chan struct{} // closed once cmd.Wait has returned
+}
+
+// startRoost runs roost with no environment of its own but env.
+func startRoost(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
+	cmd := exec.Command(roostBinary, args...)
+	cmd.Env = append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}, env...)
+	stderr := &transcript{}
+	cmd.Stderr = stderr
+	r, w, err := os.Pipe()
+	must(t, err)
+	cmd.Stdout = w
+	must(t, cmd.Start())
+	must(t, w.Close())
+	p := &process{cmd, bufio.NewReader(r), r, stderr, make(chan struct{})}
+	go func() {
+		_ = cmd.Wait() // the exit code is read from ProcessState
+		close(p.exited)
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // most have ended by now
+		<-p.exited
+		_ = r.Close() // closed twice by some tests
+		if t.Failed() {
+			t.Logf("stderr of roost %s:\n%s", strings.Join(args, " "), stderr)
+		}
+	})
+	return p
+}
+
+// startEcho runs roost echo on a free port and returns its ws:// address.
+func startEcho(t *testing.T, args ...string) (p *process, url string) {
+	t.Helper()
+	p = startRoost(t, nil, append([]string{"echo", "--addr", "127.0.0.1:0"}, args...)...)
+	line := p.line(t)
+	i := strings.Index(line, "ws://")
+	if i < 0 {
+		t.Fatalf("first line of roost echo names no ws:// address: %q\n%s", line, p.stderr)
+	}
+	return p, strings.TrimSpace(line[i:])
+}
+
+// line is the next line of stdout; empty when roost ended without one.
+func (p *process) line(t *testing.T) string {
+	t.Helper()
+	got := make(chan string, 1)
+	go func() {
+		s, _ := p.stdout.ReadString('\n') // the end of the output gives what there is
+		got <- s
+	}()
+	select {
+	case s := <-got:
+		return s
+	case <-time.After(patience):
+		t.Fatalf("no line on stdout within %v", patience)
+		return ""
+	}
+}
+
+// wait returns the exit code; a process ended by a signal has -1.
+func (p *process) wait(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-p.exited:
+		return p.cmd.ProcessState.ExitCode()
+	case <-time.After(patience):
+		t.Fatalf("still running after %v", patience)
+		return 0
+	}
+}
+
+func (p *process) signal(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	must(t, p.cmd.Process.Signal(s))
+}
+
+// runRoost runs roost to its end.
+func runRoost(t *testing.T, env []string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	p := startRoost(t, env, args...)
+	var out bytes.Buffer
+	_, err := out.ReadFrom(p.stdout)
+	must(t, err)
+	return p.wait(t), out.String(), p.stderr.String()
+}
+
+// transcript collects output and lets others wait for a part of it.
+type transcript struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *transcript) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(b)
+}
+
+func (s *transcript) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+func (s *transcript) waitFor(t *testing.T, part string) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%q on stderr", part), func() error {
+		if strings.Contains(s.String(), part) {
+			return nil
+		}
+		return errors.New(s.String())
+	})
+}
+
+func eventually(t *testing.T, what string, holds func() error) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		err := holds()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within %v: %v", what, patience, err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

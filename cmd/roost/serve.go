@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/roost-ws/roost/engine"
+	"github.com/roost-ws/roost/push"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+type serveCommand struct {
+	life   life
+	listen engine.ServerOptions
+	push   push.Options
+}
+
+func newServeCommand() *cobra.Command {
+	var s serveCommand
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the push server: WebSockets, publish API, console and metrics on one port",
+		Long: `Run the push server. Clients subscribe to channels over WebSockets (Pusher
+Channels protocol 7), backends publish over the signed HTTP API. An app key and
+secret that are not given are made up, printed to the terminal, and left in a file
+that only this user can read, where roost pub and roost sub find them.`,
+		Example: `  roost serve
+  roost serve --addr 0.0.0.0:8080 --allowed-origin https://example.org --config roost.yaml
+  ROOST_KEY=… ROOST_SECRET=… roost serve --app-id shop`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&s.listen.Addr, "addr", "127.0.0.1:8080", "listen on this `host:port`; port 0 takes a free one")
+	registerPushFlags(f, &s.push)
+	registerTuning(f, &s.listen, 10<<10)
+	f.Lookup("ping-interval").Usage = "ping connections that stay silent this long, 0 for --activity-timeout"
+	f.Lookup("idle-timeout").Usage = "end a connection that stays silent this long, 0 for --activity-timeout plus --pong-timeout"
+	s.life.register(f)
+	return cmd
+}
+
+func registerPushFlags(f *pflag.FlagSet, o *push.Options) {
+	f.StringVar(&o.App.ID, "app-id", "1", "app id, in the path of the HTTP API")
+	f.StringVar(&o.App.Key, "key", "", "app key, which clients connect with; made up if not given")
+	f.StringVar(&o.App.Secret, "secret", "", "app secret, best given as ROOST_SECRET; made up if not given")
+	f.StringVar(&o.Token, "token", "", "token of the console, best given as ROOST_TOKEN; made up if not given")
+	f.StringSliceVar(&o.AllowedOrigins, "allowed-origin", nil, "`origin` of browsers that may connect; may be repeated; none means any")
+	f.StringSliceVar(&o.Hosts, "host", nil, "host `name` that the console may be opened under, beside localhost and IP addresses")
+	duration(f, &o.ActivityTimeout, "activity-timeout", 120*time.Second, time.Hour, "silence after which either side pings")
+	duration(f, &o.PongTimeout, "pong-timeout", 30*time.Second, time.Hour, "silence beyond that which ends a connection")
+	size(f, &o.MaxData, "max-data", 10<<10, 1, 1<<30, "largest published event")
+	count(f, &o.MaxChannels, "max-channels", 256, 1, 1<<20, "most channels that one connection may be subscribed to")
+	count(f, &o.MessageRate, "message-rate", 50, 1, 1<<20, "messages a second that one client may send for long")
+	count(f, &o.MessageBurst, "message-burst", 512, 1, 1<<20, "messages that one client may send at once")
+	count(f, &o.DrainRate, "drain-rate", 0, 0, 1<<20, "connections told to leave each second of a shutdown, 0 for all at once")
+}
+
+func (s *serveCommand) run(cmd *cobra.Command) error {
+	if err := checkAddr(s.listen.Addr); err != nil {
+		return err
+	}
+	log, err := newLogger(cmd)
+	if err != nil {
+		return err
+	}
+	stop, err := s.life.begin(cmd, log)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	p, err := s.open(log)
+	if err != nil {
+		return err
+	}
+	hello := greeting{app: s.push.App, addr: p.sockets.Addr(), token: p.push.Token(), console: p.push.ConsoleURL}
+	forget, err := push.WriteLocal(hello.local())
+	if err != nil {
+		log.Warn("roost pub and roost sub won't find this server by themselves", "err", err)
+		forget = func() error { return nil }
+	}
+	if err := hello.print(cmd.OutOrStdout()); err != nil {
+		log.Warn("stdout", "err", err)
+	}
+	err = s.life.runUntilSignal(cmd, p, func() int { return int(p.engine.Stats().Conns) })
+	return errors.Join(err, forget())
+}
+
+// open starts what serve runs, from the inside out.
+func (s *serveCommand) open(log *slog.Logger) (*pushServer, error) {
+	made := push.RandomApp()
+	if s.push.App.Key == "" {
+		s.push.App.Key = made.Key
+	}
+	if s.push.App.Secret == "" {
+		s.push.App.Secret = made.Secret
+	}
+	s.push.MaxMessage = int(s.listen.MaxPayload)
+	s.push.Logger, s.listen.Config.Logger = log, log
+	p, err := push.New(s.push)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	eng, err := engine.New(s.listen.Config)
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	s.listen.Engine = eng
+	sockets, err := engine.NewServer(p.Options(s.listen))
+	if err != nil {
+		err = explainListen(s.listen.Addr, "--addr", err)
+		return nil, errors.Join(err, eng.Close(), p.Close())
+	}
+	return &pushServer{push: p, engine: eng, sockets: sockets}, nil
+}
+
+// pushServer is the push server with the sockets that it is served on.
+type pushServer struct {
+	push    *push.Server
+	engine  *engine.Engine
+	sockets *engine.Server
+}
+
+// Shutdown tells clients to go to another server, waits for them to leave, and
+// ends whoever is left when ctx does.
+func (p *pushServer) Shutdown(ctx context.Context) error {
+	var errs []error
+	if err := p.push.Drain(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("drain: %w", err))
+	}
+	return errors.Join(append(errs, p.sockets.Shutdown(ctx), p.engine.Close(), p.push.Close())...)
+}

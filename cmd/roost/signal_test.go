@@ -1,0 +1,115 @@
+//go:build unix
+
+package main
+
+import (
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/gorilla/websocket"
+)
+
+func dialGorilla(t *testing.T, url string) *websocket.Conn {
+	t.Helper()
+	return dialGorillaWith(t, url, websocket.Dialer{})
+}
+
+func dialGorillaWith(t *testing.T, url string, d websocket.Dialer) *websocket.Conn {
+	t.Helper()
+	d.HandshakeTimeout = patience
+	c, res, err := d.Dial(url, nil)
+	if err != nil {
+		t.Fatalf("dial %s: %v (%v)", url, err, res)
+	}
+	t.Cleanup(func() { _ = c.Close() }) // closed twice by some tests
+	return c
+}
+
+// readClose reads on to the close frame and returns its code.
+func readClose(t *testing.T, c *websocket.Conn) int {
+	t.Helper()
+	for {
+		_, _, err := c.ReadMessage()
+		if ce, ok := err.(*websocket.CloseError); ok {
+			return ce.Code
+		}
+		if err != nil {
+			t.Fatalf("want a close frame, got %v", err)
+		}
+	}
+}
+
+func TestFirstSignalClosesConnectionsAndExitsWith0(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(s.String(), func(t *testing.T) {
+			p, url := startEcho(t)
+			c := dialGorilla(t, url)
+			p.signal(t, s)
+			if code := readClose(t, c); code != websocket.CloseGoingAway {
+				t.Errorf("close code %d, want %d", code, websocket.CloseGoingAway)
+			}
+			if code := p.wait(t); code != 0 {
+				t.Errorf("exit code %d, want 0", code)
+			}
+			if !strings.Contains(p.stderr.String(), "closing 1 connections") {
+				t.Errorf("no progress line:\n%s", p.stderr)
+			}
+		})
+	}
+}
+
+// stubborn opens a WebSocket that never answers anything.
+func stubborn(t *testing.T, url string) {
+	t.Helper()
+	c := dialGorilla(t, url)
+	must(t, c.WriteMessage(websocket.TextMessage, []byte("here")))
+	_, _, err := c.ReadMessage()
+	must(t, err)
+}
+
+func TestSecondSignalExitsWith130(t *testing.T) {
+	p, url := startEcho(t, "--shutdown-timeout", "1h")
+	stubborn(t, url)
+	p.signal(t, syscall.SIGINT)
+	p.stderr.waitFor(t, "interrupt again")
+	p.signal(t, syscall.SIGINT)
+	if code := p.wait(t); code != exitForced {
+		t.Errorf("exit code %d, want %d", code, exitForced)
+	}
+}
+
+func TestShutdownEndsAtItsDeadline(t *testing.T) {
+	p, url := startEcho(t, "--shutdown-timeout", "50ms")
+	stubborn(t, url)
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != exitFailure {
+		t.Errorf("exit code %d, want %d", code, exitFailure)
+	}
+	if !strings.Contains(p.stderr.String(), "--shutdown-timeout (50ms)") {
+		t.Errorf("no remedy:\n%s", p.stderr)
+	}
+}
+
+func TestServerOutlivesWhoeverReadItsOutput(t *testing.T) {
+	p := startRoost(t, nil, "echo", "--addr", "127.0.0.1:0", "--pprof", "127.0.0.1:0")
+	url := strings.TrimPrefix(strings.TrimSpace(p.line(t)), "echo on ")
+	must(t, p.pipe.Close())
+	c := dialGorilla(t, url)
+	must(t, c.WriteMessage(websocket.TextMessage, []byte("still there?")))
+	_, data, err := c.ReadMessage()
+	if err != nil || string(data) != "still there?" {
+		t.Errorf("got %q, %v", data, err)
+	}
+}
+
+func TestPprofServesOnLoopback(t *testing.T) {
+	p := startRoost(t, nil, "echo", "--addr", "127.0.0.1:0", "--pprof", "127.0.0.1:0")
+	p.stderr.waitFor(t, "/debug/pprof/")
+	_, rest, _ := strings.Cut(p.stderr.String(), "url=http://")
+	addr, _, _ := strings.Cut(rest, "/")
+	c, err := net.Dial("tcp", addr)
+	must(t, err)
+	must(t, c.Close())
+}

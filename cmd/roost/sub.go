@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/roost-ws/roost/push/client"
+	"github.com/spf13/cobra"
+)
+
+func newSubCommand() *cobra.Command {
+	var from target
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "sub CHANNEL...",
+		Short: "Print the events of channels as they come",
+		Long: `Subscribe to channels of a push server, by default the one that runs on this
+machine, and print every event on a line of its own until interrupted. A lost
+connection is made again; what was published meanwhile is not printed.`,
+		Example: `  roost sub news
+  roost sub news private-orders --json | jq .data
+  roost sub news --addr https://push.example.org --key key`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, channels []string) error {
+			c, err := from.client()
+			if err != nil {
+				return err
+			}
+			log, err := newLogger(cmd)
+			if err != nil {
+				return err
+			}
+			return subscribe(cmd, c, channels, asJSON, log)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object for each event")
+	from.register(cmd.Flags())
+	return cmd
+}
+
+func subscribe(cmd *cobra.Command, c *client.Client, channels []string, asJSON bool, log *slog.Logger) error {
+	interrupted, stop := untilInterrupted(cmd.Context(), cmd.ErrOrStderr())
+	defer stop()
+	ctx, fail := context.WithCancelCause(interrupted)
+	defer fail(nil)
+	err := c.Subscribe(ctx, client.Subscription{
+		Channels: channels,
+		Message: func(m client.Message) {
+			if err := printMessage(cmd.OutOrStdout(), m, asJSON); err != nil {
+				fail(err)
+			}
+		},
+		Subscribed:   func(channel string) { log.Info("subscribed", "channel", channel) },
+		Disconnected: func(err error, wait time.Duration) { log.Warn("connection lost", "err", err, "retry_in", wait) },
+	})
+	if interrupted.Err() != nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func printMessage(w io.Writer, m client.Message, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(struct {
+			Channel string `json:"channel"`
+			Event   string `json:"event"`
+			Data    string `json:"data"`
+		}{m.Channel, m.Event, m.Data})
+	}
+	_, err := fmt.Fprintf(w, "%s %s %s\n", m.Channel, printable(m.Event), printable(m.Data))
+	return err
+}
+
+// printable quotes text that would break the line or speak to the terminal.
+func printable(s string) string {
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return strconv.Quote(s)
+	}
+	return s
+}
