@@ -1,0 +1,268 @@
+package loadtest
+
+import (
+	"errors"
+	"io"
+	"math"
+	"syscall"
+
+	"github.com/roost-ws/roost/codec"
+	"github.com/roost-ws/roost/internal/sock"
+)
+
+// connState is where a connection stands. It only moves forward, but for a
+// dial, which takes a closed one back to the start.
+type connState uint8
+
+const (
+	connClosed     connState = iota // no descriptor
+	connConnecting                  // connect(2) is under way
+	connShaking                     // the request is written, the answer not whole
+	connOpen
+	connClosing // our close frame is sent; we wait for the server to go
+)
+
+// conn is one connection, owned by its loop. There are a million of them: what
+// only some need, some of the time, is in held.
+type conn struct {
+	held  *held
+	since int64 // when it was dialled, on the run's clock
+	fd    int32
+	slot  uint32 // its index in the loop
+	state connState
+}
+
+// held is what the kernel cut in two: a header block or a frame that has not
+// ended, a write that it would not take whole.
+type held struct {
+	dec  codec.Decoder
+	head []byte
+	out  []byte
+}
+
+// maxHeld bounds what waits to be written to a server that does not read.
+const maxHeld = 16 << 20
+
+var errNotReading = errors.New("the server does not read: 16 MiB wait to be written to one connection")
+
+func (l *loop) hold(c *conn) *held {
+	if c.held != nil {
+		return c.held
+	}
+	if n := len(l.spare); n > 0 {
+		c.held, l.spare = l.spare[n-1], l.spare[:n-1]
+	} else {
+		c.held = new(held)
+	}
+	return c.held
+}
+
+// maxSpare is how many unused held are kept for the next that needs one.
+const maxSpare = 64
+
+func (l *loop) unhold(c *conn) {
+	h := c.held
+	c.held = nil
+	h.dec.Reset(&l.bytes)
+	l.bytes.Put(h.head)
+	l.bytes.Put(h.out)
+	h.head, h.out = nil, nil
+	if len(l.spare) < maxSpare {
+		l.spare = append(l.spare, h)
+	}
+}
+
+// read reads until the kernel has no more. A short read means just that, except
+// after a hang-up, whose end comes with the read behind it.
+func (l *loop) read(c *conn, hangup bool) {
+	for c.state >= connShaking {
+		n, err := sock.Read(int(c.fd), l.in)
+		switch {
+		case err == syscall.EAGAIN:
+			return
+		case err != nil:
+			l.end(c, err)
+			return
+		case n == 0:
+			l.end(c, io.EOF)
+			return
+		}
+		l.now = l.clock()
+		in := l.in[:n]
+		if c.state == connShaking {
+			in = l.answer(c, in)
+		}
+		l.feed(c, in)
+		l.flush(c)
+		if n < len(l.in) && !hangup {
+			return
+		}
+	}
+}
+
+// feed decodes in. While a connection holds nothing, the loop's own decoder
+// serves it.
+func (l *loop) feed(c *conn, in []byte) {
+	dec := &l.dec
+	if c.held != nil {
+		dec = &c.held.dec
+	}
+	for len(in) > 0 && c.state >= connOpen {
+		m, n, ok, err := dec.Next(in, &l.limits, &l.bytes)
+		if err != nil {
+			l.end(c, &failure{cause: causeProtocol, err: err})
+			break
+		}
+		in = in[n:]
+		if ok {
+			l.handle(c, m)
+		}
+	}
+	if dec != &l.dec {
+		if c.held != nil {
+			l.settle(c)
+		}
+		return
+	}
+	dec.Release(&l.bytes)
+	switch {
+	case c.state < connOpen:
+		dec.Reset(&l.bytes)
+	case !dec.Idle():
+		l.hold(c).dec = *dec
+		*dec = codec.Decoder{}
+	}
+}
+
+// settle lets go of a held that holds nothing any more.
+func (l *loop) settle(c *conn) {
+	h := c.held
+	h.dec.Release(&l.bytes)
+	if h.dec.Idle() && len(h.head) == 0 && len(h.out) == 0 {
+		l.unhold(c)
+	}
+}
+
+func (l *loop) handle(c *conn, m codec.Message) {
+	switch m.Opcode {
+	case codec.Text, codec.Binary:
+		if c.state != connOpen {
+			return
+		}
+		if err := l.script.message(c, m); err != nil {
+			l.end(c, err)
+		}
+	case codec.Ping:
+		l.out = codec.AppendFrame(l.out, l.header(codec.Pong), m.Payload)
+		l.pings++
+	case codec.Close:
+		if c.state == connClosing {
+			return // the answer to ours; the server closes
+		}
+		code, reason, err := codec.ParseClose(m.Payload, false)
+		if err != nil {
+			l.end(c, &failure{cause: causeProtocol, err: err})
+			return
+		}
+		l.out = codec.AppendFrame(l.out, l.header(codec.Close), m.Payload)
+		l.flush(c)
+		l.end(c, closedByServer(code, reason))
+	}
+}
+
+// header is that of a whole frame to the server: masked, with a key of its own.
+func (l *loop) header(op codec.Opcode) codec.Header {
+	return codec.Header{Opcode: op, Fin: true, Masked: true, Mask: l.mask()}
+}
+
+// flush writes what the loop's buffer has for c; what the kernel leaves is held,
+// and goes when the descriptor becomes writable.
+func (l *loop) flush(c *conn) {
+	p := l.out
+	l.out = l.out[:0]
+	if cap(p) > maxOut {
+		l.out = nil
+	}
+	if len(p) == 0 || c.state == connClosed {
+		return
+	}
+	if c.held == nil || len(c.held.out) == 0 {
+		n, err := sock.Write(int(c.fd), p)
+		if err != nil && err != syscall.EAGAIN {
+			l.end(c, err)
+			return
+		}
+		if p = p[n:]; len(p) == 0 {
+			return
+		}
+	}
+	h := l.hold(c)
+	if len(h.out)+len(p) > maxHeld {
+		l.end(c, &failure{cause: causeNotReading, err: errNotReading})
+		return
+	}
+	h.out = append(l.bytes.Grow(h.out, len(h.out)+len(p)), p...)
+}
+
+// blocked reports that the kernel would not take all that was written to c.
+func (c *conn) blocked() bool { return c.held != nil && len(c.held.out) > 0 }
+
+// unblock writes what is held.
+func (l *loop) unblock(c *conn) {
+	if !c.blocked() {
+		return
+	}
+	h := c.held
+	n, err := sock.Write(int(c.fd), h.out)
+	if err == syscall.EAGAIN {
+		return
+	}
+	if err != nil {
+		l.end(c, err)
+		return
+	}
+	h.out = h.out[:copy(h.out, h.out[n:])]
+	if len(h.out) == 0 {
+		l.bytes.Put(h.out)
+		h.out = nil
+		l.settle(c)
+	}
+}
+
+// end closes c because of err: io.EOF and system errors, or a *failure that
+// says more. What it means depends on how far the connection was.
+func (l *loop) end(c *conn, err error) {
+	if c.state == connClosed {
+		return
+	}
+	was := c.state
+	l.drop(c)
+	switch was {
+	case connConnecting, connShaking:
+		l.dialling--
+		l.failed++
+		l.failures.add(was, err)
+	case connOpen:
+		l.open--
+		l.failures.add(was, err)
+		l.script.closed(c)
+	case connClosing:
+		l.open--
+	}
+}
+
+// drop gives the descriptor back. Closing takes it out of the poller too; an
+// event for it that the present batch still holds finds no connection, because
+// dials come after the batch.
+func (l *loop) drop(c *conn) {
+	l.table[c.fd] = nil
+	// The descriptor is gone whatever close says, and its number is free.
+	_ = sock.Close(int(c.fd))
+	c.fd, c.state = -1, connClosed
+	if c.held != nil {
+		l.unhold(c)
+	}
+}
+
+// never is a time that does not come.
+const never = math.MaxInt64

@@ -1,0 +1,209 @@
+package loadtest
+
+import (
+	"bytes"
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/roost-ws/roost/codec"
+)
+
+// plan is what all loops of a run share. It does not change.
+type plan struct {
+	target      target
+	request     []byte // the upgrade request, with a key to be put in
+	keyAt       int
+	sources     []netip.Addr
+	protocols   []string
+	timeout     time.Duration
+	connectRate float64 // one loop's share; 0 = no limit
+	maxDialling int     // one loop's share
+	maxPayload  int64
+	loops       int
+	seed        uint64
+	base        time.Time // when the run's clock began
+}
+
+// driver runs a scenario's loops. Its methods are called from Run's goroutine.
+type driver struct {
+	o      Options
+	plan   *plan
+	ctx    context.Context // ends when the caller wants it, or a loop fails
+	cancel context.CancelCauseFunc
+	loops  []*loop
+	done   sync.WaitGroup
+	report *Report
+	server *server
+}
+
+// progressTick is how often Progress is called.
+const progressTick = 200 * time.Millisecond
+
+// newDriver resolves, checks the machine and starts the loops, each with a script
+// of its own. Nothing is dialled yet.
+func newDriver(ctx context.Context, scenario string, o Options, maxPayload int, scripted func(*loop) script) (*driver, error) {
+	if err := o.normalize(); err != nil {
+		return nil, err
+	}
+	t, err := resolve(ctx, o.URL)
+	if err != nil {
+		return nil, err
+	}
+	d := &driver{o: o, server: findServer(t.addr, o.ServerPIDs)}
+	d.report = &Report{Version: ReportVersion, Scenario: scenario, URL: o.URL, Started: time.Now(), Server: d.server.describe()}
+	for _, n := range preflight(&o, t, d.server) {
+		d.report.Notices = append(d.report.Notices, n)
+		o.Notice(n)
+	}
+	d.ctx, d.cancel = context.WithCancelCause(ctx)
+	d.plan = newPlan(&o, t, int64(maxPayload))
+	for i := range o.Loops {
+		share := o.Conns / o.Loops
+		if i < o.Conns%o.Loops {
+			share++
+		}
+		l, err := newLoop(d.plan, i, share)
+		if err != nil {
+			d.stop()
+			return nil, err
+		}
+		l.script = scripted(l)
+		d.loops = append(d.loops, l)
+		d.done.Go(func() {
+			if l.run(); l.err != nil {
+				d.cancel(l.err)
+			}
+		})
+	}
+	return d, nil
+}
+
+func newPlan(o *Options, t target, maxPayload int64) *plan {
+	key := codec.NewKey()
+	request := codec.AppendUpgradeRequest(nil, t.host, t.path, key, o.Protocols, "", o.Header)
+	now := time.Now()
+	return &plan{
+		target: t, request: request, keyAt: bytes.Index(request, []byte(key)),
+		sources: o.Sources, protocols: o.Protocols, timeout: o.Timeout,
+		connectRate: o.ConnectRate / float64(o.Loops),
+		maxDialling: max(1, o.Dialing/o.Loops),
+		maxPayload:  maxPayload, loops: o.Loops,
+		seed: mix(uint64(now.UnixNano())), base: now,
+	}
+}
+
+// each has f run on every loop, one after the other.
+func (d *driver) each(f func(*loop)) {
+	for _, l := range d.loops {
+		l.do(f)
+	}
+}
+
+// connect dials all connections, and returns when none is under way any more.
+func (d *driver) connect() {
+	begun := d.plan.clock()
+	d.each((*loop).start)
+	settled := make(chan struct{})
+	go func() {
+		defer close(settled)
+		for _, l := range d.loops {
+			select {
+			case <-l.settled:
+			case <-d.ctx.Done():
+				return
+			}
+		}
+	}()
+	d.wait("connect", 0, settled)
+	c := &d.report.Connections
+	end, failed, all := begun, failures{}, newLatency()
+	d.each(func(l *loop) {
+		if l.settledAt == 0 { // interrupted
+			l.settledAt = l.clock()
+		}
+		end = max(end, l.settledAt)
+		c.Opened += l.opened
+		c.Failed += l.failed
+		all.merge(l.handshakes)
+		failed.merge(&l.failures)
+	})
+	c.Wanted = d.o.Conns
+	c.Took = time.Duration(end - begun)
+	if c.Took > 0 {
+		c.PerSecond = float64(c.Opened) / c.Took.Seconds()
+	}
+	c.Handshake = all.summary()
+}
+
+// wait waits for a channel, for a time when that is not 0, or for the end of the
+// run, and tells the progress meanwhile. It reports whether the run goes on.
+func (d *driver) wait(stage string, most time.Duration, done <-chan struct{}) bool {
+	begun := time.Now()
+	tick := time.NewTicker(progressTick)
+	defer tick.Stop()
+	var end <-chan time.Time
+	if most > 0 {
+		timer := time.NewTimer(most)
+		defer timer.Stop()
+		end = timer.C
+	}
+	for {
+		select {
+		case <-d.ctx.Done():
+			return false
+		case <-done:
+			return true
+		case <-end:
+			return true
+		case <-tick.C:
+			d.o.Progress(d.progress(stage, time.Since(begun), most))
+		}
+	}
+}
+
+func (d *driver) progress(stage string, elapsed, of time.Duration) Progress {
+	p := Progress{Stage: stage, Elapsed: elapsed, Of: of}
+	d.each(func(l *loop) {
+		p.Opened += l.opened
+		p.Open += l.open
+		p.Failed += l.failed
+		p.Messages += l.messages
+	})
+	return p
+}
+
+// closeWait is how long the server has to answer close frames.
+const closeWait = 2 * time.Second
+
+// finish closes the connections, ends the loops and completes the report. The
+// error is a loop's; that the caller wanted the end is none.
+func (d *driver) finish() (*Report, error) {
+	var all failures
+	c := &d.report.Connections
+	d.each(func(l *loop) {
+		all.merge(&l.failures)
+		c.Lost += l.opened - l.open
+	})
+	d.report.Failures = all.list()
+	d.report.Interrupted = d.ctx.Err() != nil
+	d.report.Took = time.Since(d.plan.base)
+	d.leave()
+	d.stop()
+	for _, l := range d.loops {
+		if l.err != nil {
+			return d.report, l.err
+		}
+	}
+	return d.report, nil
+}
+
+func (d *driver) stop() {
+	d.each(func(l *loop) { l.stop = true })
+	d.done.Wait()
+	if d.cancel != nil {
+		d.cancel(nil)
+	}
+	d.server.close()
+}

@@ -1,0 +1,47 @@
+package loadtest
+
+import (
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// Latency is a distribution of durations, to three significant digits. All are
+// nanoseconds in JSON.
+type Latency struct {
+	Count int64         `json:"count"`
+	Mean  time.Duration `json:"mean_ns"`
+	P50   time.Duration `json:"p50_ns"`
+	P90   time.Duration `json:"p90_ns"`
+	P99   time.Duration `json:"p99_ns"`
+	P999  time.Duration `json:"p999_ns"`
+	Max   time.Duration `json:"max_ns"`
+}
+
+// maxLatency is where histograms end; longer ones count as this.
+const maxLatency = int64(time.Hour)
+
+// latency is one loop's histogram. It is not for several goroutines.
+type latency struct{ h *hdrhistogram.Histogram }
+
+func newLatency() *latency {
+	return &latency{hdrhistogram.New(1, maxLatency, 3)}
+}
+
+func (l *latency) record(ns int64) {
+	// In range it cannot fail.
+	_ = l.h.RecordValue(min(max(ns, 0), maxLatency))
+}
+
+// merge adds o, which has the same range, so that nothing is dropped.
+func (l *latency) merge(o *latency) { l.h.Merge(o.h) }
+
+func (l *latency) summary() Latency {
+	at := func(q float64) time.Duration { return time.Duration(l.h.ValueAtQuantile(q)) }
+	return Latency{
+		Count: l.h.TotalCount(),
+		Mean:  time.Duration(l.h.Mean()),
+		P50:   at(50), P90: at(90), P99: at(99), P999: at(99.9),
+		Max: time.Duration(l.h.Max()),
+	}
+}

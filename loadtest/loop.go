@@ -1,0 +1,216 @@
+package loadtest
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/roost-ws/roost/codec"
+	"github.com/roost-ws/roost/poller"
+)
+
+const (
+	batch     = 512      // events a turn
+	readSize  = 64 << 10 // the loop's read buffer
+	maxOut    = 1 << 20  // above it the write buffer is not kept
+	sweepTick = 100 * time.Millisecond
+)
+
+// script is a scenario's part on one loop. All calls come from the loop's goroutine.
+// What it appends to the loop's out in message is flushed by the loop; elsewhere
+// it calls flush itself.
+type script interface {
+	// message takes a data message of an open connection, at l.now. The payload is
+	// valid until it returns. An error ends the connection.
+	message(c *conn, m codec.Message) error
+	// closed is told that an open connection has ended.
+	closed(c *conn)
+	// tick does what is due at l.now and returns when to be called again.
+	tick() (next int64)
+}
+
+// loop drives a share of the connections. Everything in it belongs to its
+// goroutine, but for the mailbox.
+type loop struct {
+	*plan
+	index  int
+	poll   *poller.Poller
+	timer  timer
+	script script
+
+	conns []conn
+	table []*conn // by descriptor
+	ramp  ramp
+	dials []uint32 // slots that were dialled and may not have settled
+	sweep int64    // when they are looked through for the late
+
+	now    int64 // on the run's clock, as of the last read or turn
+	due    int64 // when the script is to be called
+	in     []byte
+	out    []byte // frames for the connection at hand
+	dec    codec.Decoder
+	bytes  codec.Bytes
+	limits codec.Limits
+	spare  []*held
+	events []poller.Event
+	random uint64
+	head   codec.Response
+
+	opened, open, failed, dialling int
+	pings, messages                uint64
+	handshakes                     *latency
+	settled                        chan struct{} // closed when the last handshake has ended
+	settledAt                      int64
+	failures                       failures
+
+	mu   sync.Mutex
+	mail []func(*loop)
+	gone bool // the goroutine will not look again
+	stop bool
+	err  error
+}
+
+func newLoop(p *plan, index, conns int) (*loop, error) {
+	poll, err := poller.Open()
+	if err != nil {
+		return nil, fmt.Errorf("loadtest: %w", err)
+	}
+	l := &loop{
+		plan: p, index: index, poll: poll,
+		conns:      make([]conn, conns),
+		in:         make([]byte, readSize),
+		events:     make([]poller.Event, batch),
+		limits:     codec.Limits{Client: true, SkipUTF8: true, MaxPayload: p.maxPayload},
+		random:     p.seed + uint64(index)*0x9e3779b97f4a7c15 | 1,
+		ramp:       ramp{next: never},
+		due:        never,
+		sweep:      never,
+		handshakes: newLatency(),
+		settled:    make(chan struct{}),
+	}
+	for i := range l.conns {
+		l.conns[i] = conn{fd: -1, slot: uint32(i)}
+	}
+	if err := l.timer.open(l); err != nil {
+		return nil, fmt.Errorf("loadtest: %w", err)
+	}
+	return l, nil
+}
+
+// id is c's number in the whole run.
+func (l *loop) id(c *conn) uint32 { return c.slot*uint32(l.loops) + uint32(l.index) }
+
+// clock is the run's: nanoseconds since it began.
+func (p *plan) clock() int64 { return int64(time.Since(p.base)) }
+
+// mask draws a masking key. RFC 6455 5.3 asks for keys that scripts in a browser
+// cannot foresee; between a harness and its server they only have to vary.
+func (l *loop) mask() [4]byte {
+	l.random ^= l.random << 13
+	l.random ^= l.random >> 7
+	l.random ^= l.random << 17
+	r := uint32(l.random)
+	return [4]byte{byte(r), byte(r >> 8), byte(r >> 16), byte(r >> 24)}
+}
+
+// run turns until it is stopped or the poller fails.
+func (l *loop) run() {
+	for !l.stop && l.err == nil {
+		l.err = l.turn()
+	}
+	for i := range l.conns {
+		if c := &l.conns[i]; c.state != connClosed {
+			l.reset(c)
+		}
+	}
+	l.mu.Lock()
+	l.gone = true
+	mail := l.mail
+	l.mail = nil
+	l.mu.Unlock()
+	for _, f := range mail {
+		f(l)
+	}
+	l.timer.close()
+	if err := l.poll.Close(); l.err == nil {
+		l.err = err
+	}
+}
+
+func (l *loop) turn() error {
+	n, err := l.poll.Wait(l.events, l.deadline())
+	if err != nil {
+		return err
+	}
+	l.now = l.clock()
+	for _, e := range l.events[:n] {
+		if c := l.table[e.FD]; c != nil {
+			l.event(c, e.Ready)
+		}
+	}
+	l.now = l.clock()
+	l.readMail()
+	if l.now >= l.due {
+		l.due = max(l.script.tick(), l.now+1)
+	}
+	if l.now >= l.sweep {
+		l.expire()
+	}
+	l.climb()
+	return nil
+}
+
+func (l *loop) event(c *conn, r poller.Ready) {
+	if c.state == connConnecting {
+		l.connected(c)
+	}
+	if r&poller.Writable != 0 {
+		l.unblock(c)
+	}
+	if r&poller.Readable != 0 {
+		l.read(c, r&poller.Hangup != 0)
+	}
+}
+
+// deadline is when the loop has to turn though nothing happens.
+func (l *loop) deadline() time.Time {
+	next := min(l.ramp.next, l.sweep)
+	if !l.timer.arm(l, l.due) {
+		next = min(next, l.due)
+	}
+	if next == never {
+		return time.Time{}
+	}
+	return l.base.Add(time.Duration(next))
+}
+
+// do has f run by the loop, between two turns, and returns when it has. Once the
+// loop's goroutine is gone it runs here. It is how a scenario changes stages and
+// collects figures; only Run's goroutine calls it.
+func (l *loop) do(f func(*loop)) {
+	done := make(chan struct{})
+	l.mu.Lock()
+	if l.gone {
+		l.mu.Unlock()
+		f(l)
+		return
+	}
+	l.mail = append(l.mail, func(l *loop) {
+		f(l)
+		close(done)
+	})
+	l.mu.Unlock()
+	// It fails only on a closed poller, and then the mail was read at the end.
+	_ = l.poll.Wake()
+	<-done
+}
+
+func (l *loop) readMail() {
+	l.mu.Lock()
+	mail := l.mail
+	l.mail = nil
+	l.mu.Unlock()
+	for _, f := range mail {
+		f(l)
+	}
+}

@@ -1,0 +1,164 @@
+package loadtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Options are what all scenarios share: whom to connect to and how. It is only
+// read.
+type Options struct {
+	URL       string      // ws://host[:port]/path?query
+	Header    http.Header // more fields for the handshake; those RFC 6455 gives a meaning are ignored
+	Protocols []string    // subprotocols to offer; one of them must be chosen
+
+	Conns       int           // connections to open, at least 1
+	ConnectRate float64       // connections begun a second; 0 = as many as Dialing lets
+	Dialing     int           // handshakes under way at a time; 0 = 256
+	Timeout     time.Duration // for connect and handshake of one connection; 0 = 10 s
+	Sources     []netip.Addr  // local addresses, used in turn; empty = the kernel's choice
+	Loops       int           // goroutines that drive connections; 0 = 1
+
+	// ServerPIDs are the server's processes, for its CPU and memory. When empty
+	// and the server is on this machine, they are looked for.
+	ServerPIDs []int
+
+	// Notice is told what the preflight found, before the first connection;
+	// Progress is called about five times a second. Both are called from Run's
+	// goroutine, and may be nil.
+	Notice   func(Notice)
+	Progress func(Progress)
+}
+
+// Progress is where a run stands.
+type Progress struct {
+	Stage    string // "connect", "verify", "hold", "warm-up", "measure", "drain", "close"
+	Elapsed  time.Duration
+	Of       time.Duration // how long the stage will take; 0 = not known
+	Opened   int           // handshakes done
+	Open     int           // of these, still standing
+	Failed   int           // handshakes failed
+	Messages uint64        // echoed, ever
+}
+
+const (
+	defaultDialing = 256
+	defaultTimeout = 10 * time.Second
+
+	// maxConns keeps a run's numbers in 32 bits.
+	maxConns = 1 << 26
+)
+
+// ErrOptions is what all errors about a scenario's options wrap.
+var ErrOptions = errors.New("loadtest")
+
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrOptions, fmt.Errorf(format, args...))
+}
+
+func (o *Options) normalize() error {
+	if o.Conns < 1 || o.Conns > maxConns {
+		return invalid("%d connections: want 1 to %d", o.Conns, maxConns)
+	}
+	if o.ConnectRate < 0 || o.Dialing < 0 || o.Timeout < 0 || o.Loops < 0 {
+		return invalid("connect rate, handshakes at a time, timeout and loops must not be negative")
+	}
+	if o.Dialing == 0 {
+		o.Dialing = defaultDialing
+	}
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
+	}
+	o.Loops = min(max(o.Loops, 1), o.Conns)
+	if o.Notice == nil {
+		o.Notice = func(Notice) {}
+	}
+	if o.Progress == nil {
+		o.Progress = func(Progress) {}
+	}
+	return nil
+}
+
+// target is a URL taken apart and its host resolved.
+type target struct {
+	addr netip.AddrPort
+	host string // as in the Host field
+	path string // request target: path and query
+}
+
+// resolve looks the host up. TLS has no place yet: a connection's reads and
+// writes go to its descriptor, and wss would put a record layer in between.
+func resolve(ctx context.Context, raw string) (target, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return target{}, invalid("%w", err)
+	}
+	switch {
+	case u.Scheme == "wss":
+		return target{}, invalid("%s: wss is not spoken yet; measure the plain port behind the TLS", raw)
+	case u.Scheme != "ws":
+		return target{}, invalid("%s: want ws://host:port/path", raw)
+	case u.Hostname() == "":
+		return target{}, invalid("%s: no host; want ws://host:port/path", raw)
+	}
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	number, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
+	if err != nil {
+		return target{}, invalid("%w", err)
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
+	if err != nil {
+		return target{}, fmt.Errorf("loadtest: %w", err)
+	}
+	for i := range ips {
+		ips[i] = ips[i].Unmap()
+	}
+	// As curl and browsers on loopback: servers that listen on one family
+	// mostly listen on IPv4.
+	slices.SortStableFunc(ips, func(a, b netip.Addr) int { return a.BitLen() - b.BitLen() })
+	return target{addr: netip.AddrPortFrom(ips[0], uint16(number)), host: u.Host, path: u.RequestURI()}, nil
+}
+
+// maxSources bounds a range that was mistyped.
+const maxSources = 1 << 16
+
+// ParseSources reads source addresses: addresses and ranges of them
+// ("127.0.0.2-127.0.0.60"), separated by commas. Errors wrap [ErrOptions].
+func ParseSources(list string) ([]netip.Addr, error) {
+	var all []netip.Addr
+	for _, item := range strings.Split(list, ",") {
+		from, to, isRange := strings.Cut(strings.TrimSpace(item), "-")
+		if !isRange {
+			to = from
+		}
+		first, err := netip.ParseAddr(from)
+		if err != nil {
+			return nil, invalid("source address %q: %w", item, err)
+		}
+		last, err := netip.ParseAddr(to)
+		if err != nil {
+			return nil, invalid("source address %q: %w", item, err)
+		}
+		if last.Less(first) || last.BitLen() != first.BitLen() {
+			return nil, invalid("source address %q: the range must run upwards within one family", item)
+		}
+		for a := first; a.IsValid() && !last.Less(a); a = a.Next() {
+			if len(all) == maxSources {
+				return nil, invalid("source address %q: more than %d addresses", item, maxSources)
+			}
+			all = append(all, a)
+		}
+	}
+	return all, nil
+}

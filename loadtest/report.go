@@ -1,0 +1,72 @@
+package loadtest
+
+import "time"
+
+// ReportVersion is the version of [Report]'s JSON. It rises when a field's
+// meaning changes or a field goes; new fields leave it as it is.
+const ReportVersion = 1
+
+// Report is what a run found. In JSON, durations are nanoseconds (their names
+// end in _ns) and memory is bytes.
+type Report struct {
+	Version     int           `json:"version"`
+	Scenario    string        `json:"scenario"`
+	URL         string        `json:"url"`
+	Started     time.Time     `json:"started"`
+	Took        time.Duration `json:"took_ns"`
+	Interrupted bool          `json:"interrupted"` // the caller ended it: figures are of what was done by then
+
+	Connections Connections `json:"connections"`
+	Failures    []Failure   `json:"failures"` // most frequent first
+	Notices     []Notice    `json:"notices"`  // what the preflight found
+	Server      *Server     `json:"server,omitempty"`
+
+	Idle *IdleReport `json:"idle,omitempty"`
+	Echo *EchoReport `json:"echo,omitempty"`
+}
+
+// Connections counts a run's connections.
+type Connections struct {
+	Wanted    int           `json:"wanted"`
+	Opened    int           `json:"opened"` // handshakes done
+	Failed    int           `json:"failed"` // handshakes failed
+	Lost      int           `json:"lost"`   // of those opened, ended before the run did
+	Took      time.Duration `json:"took_ns"`
+	PerSecond float64       `json:"per_second"` // Opened over Took
+	Handshake Latency       `json:"handshake"`  // from connect to the answer, connections opened
+}
+
+// Server is the server under test, where it is on this machine.
+type Server struct {
+	PIDs  []int `json:"pids"`
+	Found bool  `json:"found"` // by its listening socket, and not named by the caller
+}
+
+// Memory is growth since before the first connection.
+type Memory struct {
+	// User is the server's resident memory (RSS of all its processes), by connection
+	// that stands at the end of the hold.
+	User *Growth `json:"user,omitempty"`
+	// UserOpened is the same right after the last handshake.
+	UserOpened *Growth `json:"user_opened,omitempty"`
+	// Kernel is the whole machine's: slab caches, and pages of socket buffers. It holds both
+	// ends of a connection when the server is on this machine (BothEnds), and
+	// whatever else the machine did meanwhile.
+	Kernel   *Growth `json:"kernel,omitempty"`
+	BothEnds bool    `json:"both_ends"`
+	Caches   []Cache `json:"caches,omitempty"` // the slab caches of which a connection takes part
+}
+
+// Growth is memory before and after, in bytes.
+type Growth struct {
+	Before        int64   `json:"before"`
+	After         int64   `json:"after"`
+	PerConnection float64 `json:"per_connection"`
+}
+
+// Cache is a kernel slab cache that grew with the connections.
+type Cache struct {
+	Name          string  `json:"name"`
+	ObjectSize    int     `json:"object_size"`
+	PerConnection float64 `json:"per_connection"` // objects
+}

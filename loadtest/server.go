@@ -1,0 +1,93 @@
+package loadtest
+
+import (
+	"net"
+	"net/netip"
+	"time"
+)
+
+// server is the server under test, as this machine shows it.
+type server struct {
+	local  bool // it is on this machine
+	found  bool
+	pids   []int
+	memory []*procFile // opened at the start: at the descriptor limit it would be too late
+}
+
+// findServer looks for the processes that listen on addr, unless they are named.
+func findServer(addr netip.AddrPort, named []int) *server {
+	s := &server{local: isLocal(addr.Addr()), pids: named}
+	if len(s.pids) == 0 && s.local {
+		s.pids = listeners(addr)
+		s.found = len(s.pids) > 0
+	}
+	for _, pid := range s.pids {
+		if f := openMemory(pid); f != nil {
+			s.memory = append(s.memory, f)
+		}
+	}
+	return s
+}
+
+// isLocal reports whether a is one of this machine's addresses.
+func isLocal(a netip.Addr) bool {
+	if a.IsLoopback() || a.IsUnspecified() {
+		return true
+	}
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	for _, i := range all {
+		if p, err := netip.ParsePrefix(i.String()); err == nil && p.Addr().Unmap() == a {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *server) describe() *Server {
+	if len(s.pids) == 0 {
+		return nil
+	}
+	return &Server{PIDs: s.pids, Found: s.found}
+}
+
+// cpu is processor time that all processes have used together, 0 when unknown.
+func (s *server) cpu() (sum time.Duration) {
+	for _, pid := range s.pids {
+		t, ok := processCPU(pid)
+		if !ok {
+			return 0
+		}
+		sum += t
+	}
+	return sum
+}
+
+// known reports whether cpu knows.
+func (s *server) known() bool { return s.cpu() > 0 }
+
+// rss is resident memory of all processes together, -1 when unknown.
+func (s *server) rss() (sum int64) {
+	if len(s.memory) == 0 || len(s.memory) < len(s.pids) {
+		return -1
+	}
+	for _, f := range s.memory {
+		n := f.rss()
+		if n < 0 {
+			return -1
+		}
+		sum += n
+	}
+	return sum
+}
+
+func (s *server) close() {
+	for _, f := range s.memory {
+		f.close()
+	}
+}
+
+// cpuTimes is this process's own.
+type cpuTimes struct{ total, system time.Duration }

@@ -1,0 +1,157 @@
+package loadtest
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// WriteText writes the report for people, some lines of at most 120 columns.
+func (r *Report) WriteText(w io.Writer) error {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-11s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	line(r.Scenario, "%s", r.URL)
+	if r.Interrupted {
+		line("", "interrupted: what follows is of the time until then")
+	}
+	c := &r.Connections
+	line("connections", "%s of %s opened in %s: %s a second", count(c.Opened), count(c.Wanted), span(c.Took), rate(c.PerSecond))
+	if c.Opened > 0 {
+		line("handshake", "p50 %s  p99 %s  max %s", span(c.Handshake.P50), span(c.Handshake.P99), span(c.Handshake.Max))
+	}
+	if r.Echo != nil {
+		r.Echo.writeText(line)
+	}
+	if r.Idle != nil {
+		r.Idle.writeText(line)
+	}
+	r.writeServer(line)
+	for _, f := range r.Failures {
+		line("failed", "%s × %s: %s", count(f.Count), f.Cause, f.Meaning)
+		line("", "  first: %s", f.Example)
+		line("", "  remedy: %s", f.Remedy)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// liner writes one line of a report under a name.
+type liner func(name, format string, args ...any)
+
+func (r *Report) writeServer(line liner) {
+	switch {
+	case r.Server == nil:
+		line("server", "its process is not known (--server-pid), so nothing of its CPU and memory")
+	case r.Server.Found:
+		line("server", "pid %v, found by its listening socket", list(r.Server.PIDs))
+	default:
+		line("server", "pid %v", list(r.Server.PIDs))
+	}
+}
+
+func (e *EchoReport) writeText(line liner) {
+	model := fmt.Sprintf("closed model, %d in flight", e.InFlight)
+	if e.Rate > 0 {
+		model = fmt.Sprintf("open model, %s a second, at most %d in flight", rate(e.Rate), e.InFlight)
+	}
+	line("messages", "%s of %s B in %s: %s a second (%s)", count(e.Messages), count(e.Size), span(e.Measured), rate(e.PerSecond), model)
+	line("latency", "%s", e.Latency.text())
+	if e.Uncorrected != nil {
+		line("uncorrected", "%s", e.Uncorrected.text())
+		line("", "latency counts from when a message was to leave, uncorrected from when it left; %s left over 1 ms late", count(e.Late))
+	}
+	if e.Unanswered > 0 {
+		line("unanswered", "%s messages", count(e.Unanswered))
+	}
+	if c := e.ServerCPU; c != nil {
+		line("server CPU", "%s a message, %.2f cores", span(c.PerMessage), c.Cores)
+	}
+	line("client CPU", "%s a message, %.2f cores (%.0f %% of it in the kernel)",
+		span(e.ClientCPU.PerMessage), e.ClientCPU.Cores, 100*e.ClientCPU.System.Seconds()/max(e.ClientCPU.Time.Seconds(), 1e-9))
+	if e.ClientBound {
+		line("warning", "the harness used up its loops: it may be the limit, not the server; try --loops, or more cores")
+	}
+}
+
+func (l *Latency) text() string {
+	return fmt.Sprintf("p50 %s  p90 %s  p99 %s  p99.9 %s  max %s", span(l.P50), span(l.P90), span(l.P99), span(l.P999), span(l.Max))
+}
+
+func (i *IdleReport) writeText(line liner) {
+	line("held", "%s connections for %s, %s pings answered", count(i.Standing), span(i.Held), count(i.Pings))
+	if v := i.Verified; v != nil {
+		line("verified", "%s echoed, %s silent, in %s", count(v.Echoed), count(v.Silent), span(v.Took))
+	}
+	m := i.Memory
+	if m == nil {
+		return
+	}
+	if m.User != nil {
+		line("user space", "%s B a connection: the server's RSS went from %s to %s (%s B right after opening)", amount(m.User.PerConnection),
+			size(m.User.Before), size(m.User.After), amount(m.UserOpened.PerConnection))
+	}
+	if m.Kernel != nil {
+		ends := "our end only"
+		if m.BothEnds {
+			ends = "both ends, as the server is on this machine"
+		}
+		line("kernel", "%s B a connection: slab and socket buffers, %s", amount(m.Kernel.PerConnection), ends)
+	}
+	var caches []string
+	for _, c := range m.Caches {
+		caches = append(caches, fmt.Sprintf("%s %.1f × %d", c.Name, c.PerConnection, c.ObjectSize))
+	}
+	for len(caches) > 0 {
+		n := min(5, len(caches))
+		line("", "  %s", strings.Join(caches[:n], ", "))
+		caches = caches[n:]
+	}
+}
+
+// count writes 1234567 as 1,234,567.
+func count[T int | int64 | uint64](n T) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func rate(x float64) string   { return count(int64(x + 0.5)) }
+func amount(x float64) string { return count(int64(x)) }
+
+// span writes a duration with three digits.
+func span(d time.Duration) string {
+	unit := time.Nanosecond
+	for _, u := range []time.Duration{time.Microsecond, time.Millisecond, time.Second} {
+		if d >= u {
+			unit = u
+		}
+	}
+	if unit == time.Nanosecond {
+		return fmt.Sprintf("%d ns", d)
+	}
+	name := map[time.Duration]string{time.Microsecond: "µs", time.Millisecond: "ms", time.Second: "s"}[unit]
+	x := float64(d) / float64(unit)
+	switch {
+	case x >= 100:
+		return fmt.Sprintf("%.0f %s", x, name)
+	case x >= 10:
+		return fmt.Sprintf("%.1f %s", x, name)
+	}
+	return fmt.Sprintf("%.2f %s", x, name)
+}
+
+func size(bytes int64) string {
+	if bytes < 1<<20 {
+		return fmt.Sprintf("%.1f KiB", float64(bytes)/(1<<10))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
+}
+
+func list(pids []int) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(pids), " ", ", "), "[]")
+}
