@@ -6,10 +6,11 @@ import "sync"
 // places in it and the workers on it.
 type crew struct {
 	w     *Workers
-	drain func()        // a worker's shift
-	wake  chan struct{} // holds the warm worker's one token
+	drain func() // a worker's shift
+	trim  func() // gives back a large ring; under mu, with nothing queued
 
-	mu sync.Mutex
+	mu   sync.Mutex
+	wake sync.Cond // the warm worker waits here: as fast as a channel, and no token to keep
 	// head and tail number the tasks taken and the tasks ever submitted.
 	head, tail uint64
 	workers    int // asked of ants and not yet gone
@@ -18,8 +19,6 @@ type crew struct {
 
 	seen sight // the monitor's
 }
-
-func (c *crew) shift() { c.drain() }
 
 func (c *crew) queued() int { return int(c.tail - c.head) }
 
@@ -61,7 +60,7 @@ func (c *crew) summon() summons {
 func (c *crew) call(s summons) {
 	switch s {
 	case warmOne:
-		c.wake <- struct{}{}
+		c.wake.Signal()
 	case firstOne:
 		c.w.start(c)
 	case monitor:
@@ -79,9 +78,7 @@ func (c *crew) rest() (stays bool) {
 		return false
 	}
 	c.warm = true
-	c.mu.Unlock()
-	<-c.wake
-	c.mu.Lock()
+	c.wake.Wait()
 	return true
 }
 
@@ -104,6 +101,6 @@ func (c *crew) close() {
 	c.warm = false
 	c.mu.Unlock()
 	if woken {
-		c.wake <- struct{}{}
+		c.wake.Signal()
 	}
 }

@@ -49,8 +49,8 @@ func (w *Workers) monitor() {
 		// Only who swaps ticking from false sends a token, so one comes if this
 		// swap is not tried, or lost.
 		if s.Queued == 0 && !closing || !w.ticking.CompareAndSwap(false, true) {
-			<-w.wake
 			w.forget()
+			<-w.wake
 			last = time.Now()
 		}
 		now := time.Now()
@@ -120,6 +120,7 @@ func (c *crew) need(l load) (more int) {
 	queued, s := c.queued(), c.seen
 	if queued == 0 {
 		c.seen = sight{}
+		c.trim()
 		return 0
 	}
 	c.seen = sight{backlog: true, head: c.head, mark: s.mark}
@@ -164,10 +165,15 @@ func (w *Workers) alert() {
 	}
 }
 
-// forget drops what the monitor saw before it slept.
+// forget ends the watch on queues that ran empty.
 func (w *Workers) forget() {
 	for _, c := range w.list() {
+		c.mu.Lock()
 		c.seen = sight{}
+		if c.queued() == 0 {
+			c.trim()
+		}
+		c.mu.Unlock()
 	}
 }
 

@@ -4,7 +4,7 @@ import "runtime/debug"
 
 const (
 	firstSlots = 64
-	// A queue that ran empty gives its ring back if it is larger than this.
+	// A larger ring is given back once the queue is found empty.
 	keptSlots = 4096
 	// Scratches kept for workers to come; those of a larger burst are garbage.
 	keptScratches = 16
@@ -30,8 +30,9 @@ type Queue[T, S any] struct {
 func NewQueue[T, S any](w *Workers, scratch func() *S, run func(*S, T)) *Queue[T, S] {
 	q := &Queue[T, S]{scratch: scratch, run: run}
 	q.w = w
-	q.wake = make(chan struct{}, 1)
+	q.wake.L = &q.mu
 	q.drain = q.shift
+	q.trim = q.shrink
 	w.join(&q.crew)
 	return q
 }
@@ -101,14 +102,19 @@ func (q *Queue[T, S]) reserve(n int) {
 	q.ring = ring
 }
 
+// shrink is called by the monitor and not whenever the queue is empty: a busy
+// queue is empty many times a millisecond.
+func (q *Queue[T, S]) shrink() {
+	if len(q.ring) > keptSlots {
+		q.ring = nil
+	}
+}
+
 // next takes the task at the head, waiting for one if the worker may stay. If
 // it may not, its scratch goes back.
 func (q *Queue[T, S]) next(s *S) (t T, ok bool) {
 	q.mu.Lock()
 	for q.head == q.tail {
-		if len(q.ring) > keptSlots {
-			q.ring = nil
-		}
 		if !q.rest() {
 			if len(q.spare) < keptScratches {
 				q.spare = append(q.spare, s)

@@ -74,11 +74,12 @@ func NewWorkers(o Options) (*Workers, error) {
 		gone: make(chan struct{}),
 	}
 	var err error
-	w.ants, err = ants.NewPoolWithFuncGeneric(o.Max, (*crew).shift,
+	w.ants, err = ants.NewPoolWithFuncGeneric(o.Max, func(c *crew) { c.drain() },
 		ants.WithNonblocking(true), ants.WithExpiryDuration(idleExpiry))
 	if err != nil {
 		return nil, fmt.Errorf("pool: ants refuses %d workers: %w", o.Max, err)
 	}
+	w.ticking.Store(true) // it looks at everything before it first sleeps
 	go w.monitor()
 	return w, nil
 }
