@@ -24,7 +24,7 @@ func TestUsageErrorsExitWith2AndSayWhatIsWrong(t *testing.T) {
 		{[]string{"echo", "--max-outbox", "1"}, []string{`--max-outbox "1"`, "1KiB to"}},
 		{[]string{"echo", "--read-buffer=9223372036854775807KiB"}, []string{`--read-buffer`, "whole number"}},
 		{[]string{"echo", "--idle-timeout", "30"}, []string{`--idle-timeout "30"`, "30s"}},
-		{[]string{"echo", "--ping-interval=-1s"}, []string{`--ping-interval "-1s"`, "0s to 24h"}},
+		{[]string{"echo", "--ping-interval=-1s"}, []string{`--ping-interval "-1s"`, "0s to 720h"}},
 		{[]string{"echo", "--dispatch", "thread"}, []string{`--dispatch "thread"`, "pool, loop"}},
 		{[]string{"echo", "--log-level", "loud"}, []string{`--log-level "loud"`, "debug, info, warn, error"}},
 		{[]string{"echo", "--addr", "8081"}, []string{`--addr "8081"`, "host:port"}},

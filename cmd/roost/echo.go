@@ -42,23 +42,16 @@ func (e *echoCommand) run(cmd *cobra.Command) error {
 	if err := checkAddr(e.options.Addr); err != nil {
 		return err
 	}
-	log, err := newLogger(cmd)
-	if err != nil {
-		return err
-	}
-	stop, err := e.life.begin(cmd, log)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	s, err := e.listen(log)
-	if err != nil {
-		return explainListen(e.options.Addr, "--addr", err)
-	}
-	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "echo on ws://%s/\n", s.sockets.Addr()); err != nil {
-		log.Warn("stdout", "err", err)
-	}
-	return e.life.runUntilSignal(cmd, s, func() int { return int(s.engine.Stats().Conns) })
+	return e.life.run(cmd, func(log *slog.Logger) (server, error) {
+		s, err := e.listen(log)
+		if err != nil {
+			return nil, explainListen(e.options.Addr, "--addr", err)
+		}
+		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "echo on ws://%s/\n", s.sockets.Addr()); err != nil {
+			log.Warn("stdout", "err", err)
+		}
+		return s, nil
+	})
 }
 
 func (e *echoCommand) listen(log *slog.Logger) (*echoServer, error) {
@@ -89,6 +82,8 @@ type echoServer struct {
 func (s *echoServer) Shutdown(ctx context.Context) error {
 	return errors.Join(s.sockets.Shutdown(ctx), s.engine.Close())
 }
+
+func (s *echoServer) conns() int { return int(s.engine.Stats().Conns) }
 
 // echoHandler ignores Send's error: the connection is gone or over its limit,
 // and the engine has dealt with it.

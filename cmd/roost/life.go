@@ -28,34 +28,52 @@ func (l *life) register(f *pflag.FlagSet) {
 	_ = f.MarkHidden("pprof") // fails only for a flag that is not there
 }
 
-// begin applies the process-wide limits; stop ends what it started.
-func (l *life) begin(cmd *cobra.Command, log *slog.Logger) (stop func(), err error) {
+// server is what a server command runs until a signal comes.
+type server interface {
+	Shutdown(ctx context.Context) error // waits for connections to close, and ends those left when ctx ends
+	conns() int                         // open now
+}
+
+// run starts a server, waits for the first signal, and gives the server the
+// grace to end. Signals are caught before start, so that whoever waits for what
+// start prints may send one.
+func (l *life) run(cmd *cobra.Command, start func(*slog.Logger) (server, error)) error {
+	log, err := newLogger(cmd)
+	if err != nil {
+		return err
+	}
 	outliveReaders()
+	ctx, giveBack := untilInterrupted(cmd.Context(), cmd.ErrOrStderr())
+	defer giveBack()
+	l.limitMemory(cmd)
+	logDescriptorLimit(log)
+	stopProfiler, err := startProfiler(l.pprof, log)
+	if err != nil {
+		return err
+	}
+	defer stopProfiler()
+	s, err := start(log)
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return l.shutdown(cmd, s)
+}
+
+func (l *life) limitMemory(cmd *cobra.Command) {
 	if cmd.Flags().Changed("gc-percent") {
 		debug.SetGCPercent(l.gcPercent)
 	}
-	if cmd.Flags().Changed("memory-limit") && l.memoryLimit > 0 {
+	if l.memoryLimit > 0 {
 		debug.SetMemoryLimit(l.memoryLimit)
 	}
-	logDescriptorLimit(log)
-	return startProfiler(l.pprof, log)
 }
 
-// server is what runs until a signal: the engine's, or the push server.
-type server interface {
-	Shutdown(ctx context.Context) error
-}
-
-// runUntilSignal waits for the first signal, then gives s the grace to end.
-// conns counts the connections that are open, for the progress line.
-func (l *life) runUntilSignal(cmd *cobra.Command, s server, conns func() int) error {
-	ctx, stop := untilInterrupted(cmd.Context(), cmd.ErrOrStderr())
-	defer stop()
-	<-ctx.Done()
-	fmt.Fprintf(cmd.ErrOrStderr(), "roost: closing %d connections, at most %v; interrupt again to end at once\n", conns(), l.grace)
-	deadline, cancel := context.WithTimeout(context.Background(), l.grace)
+func (l *life) shutdown(cmd *cobra.Command, s server) error {
+	fmt.Fprintf(cmd.ErrOrStderr(), "roost: closing %d connections, at most %v; interrupt again to end at once\n", s.conns(), l.grace)
+	ctx, cancel := context.WithTimeout(context.Background(), l.grace)
 	defer cancel()
-	if err := s.Shutdown(deadline); err != nil {
+	if err := s.Shutdown(ctx); err != nil {
 		return fmt.Errorf("shutdown: %w; --shutdown-timeout (%v) gives connections more time", err, l.grace)
 	}
 	return nil

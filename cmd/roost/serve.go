@@ -64,30 +64,20 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 	if err := checkAddr(s.listen.Addr); err != nil {
 		return err
 	}
-	log, err := newLogger(cmd)
-	if err != nil {
-		return err
-	}
-	stop, err := s.life.begin(cmd, log)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	p, err := s.open(log)
-	if err != nil {
-		return err
-	}
-	hello := greeting{app: s.push.App, addr: p.sockets.Addr(), token: p.push.Token(), console: p.push.ConsoleURL}
-	forget, err := push.WriteLocal(hello.local())
-	if err != nil {
-		log.Warn("roost pub and roost sub won't find this server by themselves", "err", err)
-		forget = func() error { return nil }
-	}
-	if err := hello.print(cmd.OutOrStdout()); err != nil {
-		log.Warn("stdout", "err", err)
-	}
-	err = s.life.runUntilSignal(cmd, p, func() int { return int(p.engine.Stats().Conns) })
-	return errors.Join(err, forget())
+	return s.life.run(cmd, func(log *slog.Logger) (server, error) {
+		p, err := s.open(log)
+		if err != nil {
+			return nil, err
+		}
+		hello := greeting{app: s.push.App, addr: p.sockets.Addr(), token: p.push.Token(), console: p.push.ConsoleURL}
+		if p.forget, err = push.WriteLocal(hello.local()); err != nil {
+			log.Warn("roost pub and roost sub won't find this server by themselves", "err", err)
+		}
+		if err := hello.print(cmd.OutOrStdout()); err != nil {
+			log.Warn("stdout", "err", err)
+		}
+		return p, nil
+	})
 }
 
 // open starts what serve runs, from the inside out.
@@ -123,7 +113,10 @@ type pushServer struct {
 	push    *push.Server
 	engine  *engine.Engine
 	sockets *engine.Server
+	forget  func() error // deletes the credentials file; nil when there is none
 }
+
+func (p *pushServer) conns() int { return int(p.engine.Stats().Conns) }
 
 // Shutdown tells clients to go to another server, waits for them to leave, and
 // ends whoever is left when ctx does.
@@ -131,6 +124,9 @@ func (p *pushServer) Shutdown(ctx context.Context) error {
 	var errs []error
 	if err := p.push.Drain(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("drain: %w", err))
+	}
+	if p.forget != nil {
+		errs = append(errs, p.forget())
 	}
 	return errors.Join(append(errs, p.sockets.Shutdown(ctx), p.engine.Close(), p.push.Close())...)
 }

@@ -27,12 +27,14 @@ func dialGorillaWith(t *testing.T, url string, d websocket.Dialer) *websocket.Co
 	return c
 }
 
-// readClose reads on to the close frame and returns its code.
+// readClose reads on to the close frame, which gorilla answers, leaves, and
+// returns the frame's code.
 func readClose(t *testing.T, c *websocket.Conn) int {
 	t.Helper()
 	for {
 		_, _, err := c.ReadMessage()
 		if ce, ok := err.(*websocket.CloseError); ok {
+			_ = c.Close() // the server may have closed first
 			return ce.Code
 		}
 		if err != nil {
