@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/roost-ws/roost/engine"
 )
 
 // counters are added to where things happen, and read by a scrape.
@@ -71,4 +72,28 @@ func (s *Server) metrics() http.HandlerFunc {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP
 }
 
-func (s *Server) engineMetrics(*collector) {}
+// engineMetrics are 0 when Options was given no engine.
+func (s *Server) engineMetrics(c *collector) {
+	stat := func(kind prometheus.ValueType, name, help string, read func(engine.Stats) float64) {
+		c.add(kind, "roost_engine_"+name, help, func() float64 {
+			if e := s.engine.Load(); e != nil {
+				return read(e.Stats())
+			}
+			return 0
+		})
+	}
+	const counter, gauge = prometheus.CounterValue, prometheus.GaugeValue
+	stat(gauge, "connections", "TCP connections, handshakes included.", func(t engine.Stats) float64 { return float64(t.Conns) })
+	stat(gauge, "queued_connections", "Connections that wait for a worker.", func(t engine.Stats) float64 { return float64(t.Queued) })
+	stat(gauge, "workers", "Goroutines that run handlers or wait for them.", func(t engine.Stats) float64 { return float64(t.Workers) })
+	stat(counter, "accepted_total", "TCP connections accepted.", func(t engine.Stats) float64 { return float64(t.Accepted) })
+	stat(counter, "opened_total", "WebSockets opened.", func(t engine.Stats) float64 { return float64(t.Opened) })
+	stat(counter, "rejected_total", "Handshakes refused, and connections above a limit.", func(t engine.Stats) float64 { return float64(t.Rejected) })
+	stat(counter, "closed_total", "Connections ended.", func(t engine.Stats) float64 { return float64(t.Closed) })
+	stat(counter, "messages_received_total", "Messages received, control frames included.", func(t engine.Stats) float64 { return float64(t.MessagesIn) })
+	stat(counter, "messages_sent_total", "Messages sent, control frames included.", func(t engine.Stats) float64 { return float64(t.MessagesOut) })
+	stat(counter, "received_bytes_total", "Bytes read.", func(t engine.Stats) float64 { return float64(t.BytesIn) })
+	stat(counter, "sent_bytes_total", "Bytes of payload sent.", func(t engine.Stats) float64 { return float64(t.BytesOut) })
+	stat(counter, "dropped_messages_total", "Messages refused because a connection's outbox was full.", func(t engine.Stats) float64 { return float64(t.Dropped) })
+	stat(counter, "panics_total", "Panics of handlers, each of which closed one connection.", func(t engine.Stats) float64 { return float64(t.Panics) })
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // httpError is an answer other than 200. Its text is for the caller: what was
@@ -50,7 +51,22 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, httpErrorf(http.StatusNotFound, "nothing at %s: the API is below /apps/, the console at /", clip(r.URL.Path)))
 	})
-	return mux
+	return bounded(mux)
+}
+
+// requestTime is the most that one request may take, its body included, so that
+// a caller who sends or reads a byte at a time holds nothing for long.
+const requestTime = 30 * time.Second
+
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		end := time.Now().Add(requestTime)
+		rc := http.NewResponseController(w)
+		// Writers without deadlines, as in tests, have no connection to hold.
+		_ = rc.SetReadDeadline(end)
+		_ = rc.SetWriteDeadline(end)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // getHealth: the process answers, so it need not be restarted.

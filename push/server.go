@@ -44,7 +44,7 @@ func New(o Options) (*Server, error) {
 
 // Options returns base with all that the push server decides: the handler, the
 // HTTP side, the check of origins, the size of messages, and, unless base sets
-// them, the timeouts that detect dead peers. Every connection of one push server
+// them, the timeouts that detect dead peers and an outbox of 1 MiB. Every connection of one push server
 // must belong to one engine, so set base.Engine if there is more than one
 // listener.
 func (s *Server) Options(base engine.ServerOptions) engine.ServerOptions {
@@ -52,6 +52,9 @@ func (s *Server) Options(base engine.ServerOptions) engine.ServerOptions {
 	base.HTTP = s.HTTP()
 	base.Verify = s.verifyOrigin
 	base.MaxPayload = int64(s.opts.MaxMessage)
+	if base.MaxOutbox == 0 {
+		base.MaxOutbox = 1 << 20 // as for a fleet: whoever is further behind reconnects
+	}
 	if base.PingInterval == 0 {
 		base.PingInterval = s.opts.ActivityTimeout
 	}

@@ -1,0 +1,245 @@
+package push_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/roost-ws/roost/engine"
+	"github.com/roost-ws/roost/push"
+	"github.com/roost-ws/roost/push/protocol"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { http.DefaultClient.CloseIdleConnections() }))
+}
+
+// The app of Pusher's own examples.
+var app = push.App{ID: "3", Key: "278d425bdf160c739803", Secret: "7ad3773142a6692b25b8"}
+
+const token = "a token for tests only"
+
+const patience = 10 * time.Second
+
+// rig is a push server on a port of its own.
+type rig struct {
+	t    *testing.T
+	push *push.Server
+	addr string
+}
+
+func start(t *testing.T, o push.Options) *rig {
+	t.Helper()
+	if o.App == (push.App{}) {
+		o.App = app
+	}
+	if o.Token == "" {
+		o.Token = token
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	p, err := push.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.New(engine.Config{Logger: o.Logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, err := engine.NewServer(p.Options(engine.ServerOptions{Engine: e, Addr: "127.0.0.1:0"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		for _, end := range []func() error{p.Close, srv.Close, e.Close} {
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return &rig{t: t, push: p, addr: srv.Addr().String()}
+}
+
+// peer is a client that sends and expects frames one by one.
+type peer struct {
+	t    *testing.T
+	conn *websocket.Conn
+	id   string // socket id
+}
+
+// dial connects without a greeting.
+func (r *rig) dial(pathAndQuery string) *peer {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, "ws://"+r.addr+pathAndQuery, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { conn.CloseNow() })
+	return &peer{t: r.t, conn: conn}
+}
+
+// connect connects as a client of protocol 7 and takes the greeting.
+func (r *rig) connect() *peer {
+	r.t.Helper()
+	p := r.dial("/app/" + app.Key + "?protocol=7&client=test&version=1.0")
+	f := p.expect(protocol.EventConnected)
+	var hello struct {
+		SocketID string `json:"socket_id"`
+	}
+	if err := protocol.DecodeData(f.Data, &hello); err != nil {
+		r.t.Fatal(err)
+	}
+	p.id = hello.SocketID
+	return p
+}
+
+// subscriber is a client that has been told that it is in the channels.
+func (r *rig) subscriber(channels ...string) *peer {
+	r.t.Helper()
+	p := r.connect()
+	for _, name := range channels {
+		p.send(protocol.EventSubscribe, map[string]string{"channel": name})
+		p.expect(protocol.EventSubscribed)
+	}
+	return p
+}
+
+func (p *peer) sendText(text string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := p.conn.Write(ctx, websocket.MessageText, []byte(text)); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *peer) send(event string, data any) {
+	p.t.Helper()
+	text, err := json.Marshal(map[string]any{"event": event, "data": data})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.sendText(string(text))
+}
+
+func (p *peer) read() (f protocol.Frame, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_, text, err := p.conn.Read(ctx)
+	if err == nil {
+		err = json.Unmarshal(text, &f)
+	}
+	return f, err
+}
+
+// expect returns the next frame, which must be of that event.
+func (p *peer) expect(event string) protocol.Frame {
+	p.t.Helper()
+	f, err := p.read()
+	if err != nil {
+		p.t.Fatalf("waiting for %s: %v", event, err)
+	}
+	if f.Event != event {
+		p.t.Fatalf("got %s %s, want %s", f.Event, f.Data, event)
+	}
+	return f
+}
+
+// fence returns once everything that the server had for us has been read, and
+// fails when that was anything.
+func (p *peer) fence() {
+	p.t.Helper()
+	p.send(protocol.EventPing, struct{}{})
+	p.expect(protocol.EventPong)
+}
+
+// expectClose reads the error frame and the close that follows it.
+func (p *peer) expectClose(code int) {
+	p.t.Helper()
+	f := p.expect(protocol.EventError)
+	var d struct{ Code int }
+	if err := json.Unmarshal(f.Data, &d); err != nil || d.Code != code {
+		p.t.Errorf("pusher:error says %s, want code %d", f.Data, code)
+	}
+	if _, err := p.read(); int(websocket.CloseStatus(err)) != code {
+		p.t.Errorf("connection ended with %v, want close code %d", err, code)
+	}
+}
+
+// request asks the HTTP API, signed, and returns status and body.
+func (r *rig) request(method, path, query, body string) (int, string) {
+	r.t.Helper()
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return r.do(r.signed(method, path, q, body))
+}
+
+func (r *rig) signed(method, path string, q url.Values, body string) *http.Request {
+	r.t.Helper()
+	q.Set("auth_key", app.Key)
+	q.Set("auth_timestamp", strconv.FormatInt(time.Now().Unix(), 10))
+	q.Set("auth_version", "1.0")
+	if body != "" {
+		q.Set("body_md5", protocol.BodyMD5([]byte(body)))
+	}
+	q.Set("auth_signature", protocol.SignRequest(app.Secret, method, path, q))
+	return r.plain(method, path+"?"+q.Encode(), body)
+}
+
+func (r *rig) plain(method, target, body string) *http.Request {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	r.t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+r.addr+target, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return req
+}
+
+func (r *rig) do(req *http.Request) (int, string) {
+	r.t.Helper()
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return res.StatusCode, strings.TrimSpace(string(text))
+}
+
+// publish publishes over the HTTP API and wants it accepted.
+func (r *rig) publish(body string) {
+	r.t.Helper()
+	if status, text := r.request("POST", "/apps/3/events", "", body); status != http.StatusOK || text != "{}" {
+		r.t.Fatalf("publish: %d %s", status, text)
+	}
+}
+
+// eventually waits for what has no message of its own.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}

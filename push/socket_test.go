@@ -1,0 +1,267 @@
+package push_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+	"github.com/roost-ws/roost/push"
+	"github.com/roost-ws/roost/push/protocol"
+)
+
+func TestGreetingHasSocketIDAndActivityTimeout(t *testing.T) {
+	r := start(t, push.Options{})
+	p := r.dial("/app/" + app.Key + "?protocol=7&client=js&version=8.4.0&flash=false")
+	f := p.expect(protocol.EventConnected)
+	var text string
+	if err := json.Unmarshal(f.Data, &text); err != nil {
+		t.Fatalf("data must be a string that holds JSON: %s", f.Data)
+	}
+	var hello struct {
+		SocketID        string `json:"socket_id"`
+		ActivityTimeout int    `json:"activity_timeout"`
+	}
+	if err := json.Unmarshal([]byte(text), &hello); err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`^\d+\.\d+$`).MatchString(hello.SocketID) || hello.ActivityTimeout != 120 {
+		t.Errorf("greeting %+v", hello)
+	}
+}
+
+func TestRefusedConnectionsGetTheCodeOfTheProtocol(t *testing.T) {
+	r := start(t, push.Options{})
+	tests := []struct {
+		target string
+		code   int
+	}{
+		{"/app/wrong?protocol=7", protocol.CodeUnknownApp},
+		{"/app/" + app.Key + "x?protocol=7", protocol.CodeUnknownApp},
+		{"/elsewhere?protocol=7", protocol.CodeUnknownPath},
+		{"/app/" + app.Key, protocol.CodeNoProtocol},
+		{"/app/" + app.Key + "?protocol=4", protocol.CodeUnsupportedProtocol},
+		{"/app/" + app.Key + "?protocol=8", protocol.CodeUnsupportedProtocol},
+		{"/app/" + app.Key + "?protocol=seven", protocol.CodeUnsupportedProtocol},
+		{"/app/" + app.Key + "?protocol=7&version=%22x", protocol.CodeInvalidVersion},
+	}
+	for _, tt := range tests {
+		r.dial(tt.target).expectClose(tt.code)
+	}
+	if got := r.metric("roost_push_connections"); got != "0" {
+		t.Errorf("%s connections counted, want 0", got)
+	}
+}
+
+func TestPingIsAnsweredAndPongIsNot(t *testing.T) {
+	p := start(t, push.Options{}).connect()
+	p.sendText(`{"event":"pusher:pong","data":{}}`)
+	p.sendText(`{"event":"pusher:ping"}`)
+	p.expect(protocol.EventPong)
+	p.fence()
+}
+
+func TestSubscribersGetWhatIsPublishedAfterTheConfirmation(t *testing.T) {
+	r := start(t, push.Options{})
+	a, b := r.subscriber("news", "sport"), r.subscriber("sport")
+	r.publish(`{"name":"e","channels":["news"],"data":"{\"n\":1}"}`)
+	r.publish(`{"name":"e","channels":["sport","news","sport"],"data":"two"}`)
+	for _, want := range []struct {
+		p             *peer
+		channel, data string
+	}{{a, "news", `"{\"n\":1}"`}, {a, "sport", `"two"`}, {a, "news", `"two"`}, {b, "sport", `"two"`}} {
+		f := want.p.expect("e")
+		if string(f.Data) != want.data {
+			t.Errorf("data %s, want %s", f.Data, want.data)
+		}
+	}
+	a.fence()
+	b.fence()
+}
+
+func TestDataOfASubscriptionMayBeAString(t *testing.T) {
+	r := start(t, push.Options{})
+	p := r.connect()
+	p.send(protocol.EventSubscribe, `{"channel":"news"}`)
+	if f := p.expect(protocol.EventSubscribed); f.Channel != "news" || string(f.Data) != `"{}"` {
+		t.Errorf("confirmation %+v", f)
+	}
+}
+
+func TestUnsubscribedMeansSilence(t *testing.T) {
+	r := start(t, push.Options{})
+	p := r.subscriber("a", "b")
+	p.send(protocol.EventUnsubscribe, map[string]string{"channel": "a"})
+	p.send(protocol.EventUnsubscribe, map[string]string{"channel": "never"})
+	p.fence()
+	r.publish(`{"name":"e","channels":["a"],"data":""}`)
+	r.publish(`{"name":"e","channels":["b"],"data":""}`)
+	if f := p.expect("e"); f.Channel != "b" {
+		t.Errorf("got channel %s", f.Channel)
+	}
+	p.send(protocol.EventSubscribe, map[string]string{"channel": "a"})
+	p.expect(protocol.EventSubscribed)
+}
+
+func TestSecondSubscriptionIsAnErrorAndDeliversOnce(t *testing.T) {
+	r := start(t, push.Options{})
+	p := r.subscriber("a")
+	p.send(protocol.EventSubscribe, map[string]string{"channel": "a"})
+	p.expect(protocol.EventError)
+	r.publish(`{"name":"e","channels":["a"],"data":""}`)
+	p.expect("e")
+	p.fence()
+}
+
+func TestPrivateChannelsNeedASignature(t *testing.T) {
+	r := start(t, push.Options{})
+	p := r.connect()
+	good := protocol.SignChannel(app.Key, app.Secret, p.id, "private-a", "")
+	for _, auth := range []string{
+		"", "x", good[:len(good)-1] + "z",
+		protocol.SignChannel(app.Key, "wrong", p.id, "private-a", ""),
+		protocol.SignChannel("other", app.Secret, p.id, "private-a", ""),
+		protocol.SignChannel(app.Key, app.Secret, "1.1", "private-a", ""),
+		protocol.SignChannel(app.Key, app.Secret, p.id, "private-b", ""),
+	} {
+		p.send(protocol.EventSubscribe, map[string]string{"channel": "private-a", "auth": auth})
+		f := p.expect(protocol.EventSubscriptionError)
+		var d struct {
+			Type   string
+			Status int
+		}
+		if err := protocol.DecodeData(f.Data, &d); err != nil || f.Channel != "private-a" || d.Type != "AuthError" || d.Status != 401 {
+			t.Errorf("auth %q: %s %s", auth, f.Channel, f.Data)
+		}
+		if strings.Contains(string(f.Data), app.Secret) || strings.Contains(string(f.Data), good) {
+			t.Errorf("the refusal gives the signature away: %s", f.Data)
+		}
+	}
+	p.send(protocol.EventSubscribe, map[string]string{"channel": "private-a", "auth": good})
+	p.expect(protocol.EventSubscribed)
+	r.publish(`{"name":"e","channels":["private-a"],"data":""}`)
+	p.expect("e")
+}
+
+func TestRefusedSubscriptionsSayWhy(t *testing.T) {
+	r := start(t, push.Options{MaxChannels: 2})
+	p := r.subscriber("a", "b")
+	for _, name := range []string{"", "a b", strings.Repeat("x", 165), "c", "presence-a"} {
+		p.send(protocol.EventSubscribe, map[string]string{"channel": name})
+		p.expect(protocol.EventSubscriptionError)
+	}
+	p.send(protocol.EventUnsubscribe, map[string]string{"channel": "a"})
+	p.send(protocol.EventSubscribe, map[string]string{"channel": "c"})
+	p.expect(protocol.EventSubscribed)
+}
+
+func TestCacheChannelsReportAMiss(t *testing.T) {
+	p := start(t, push.Options{}).subscriber("cache-a")
+	if f := p.expect(protocol.EventCacheMiss); f.Channel != "cache-a" {
+		t.Errorf("miss of %s", f.Channel)
+	}
+}
+
+func TestMessagesThatAreNotUnderstoodDoNotEndTheConnection(t *testing.T) {
+	p := start(t, push.Options{}).connect()
+	for _, text := range []string{
+		"", "x", "[]", `"s"`, "null", "{}", `{"event":7}`, `{"event":"pusher:subscribe"}`, `{"event":"pusher:subscribe","data":7}`,
+		`{"event":"pusher:subscribe","data":"x"}`, `{"event":"pusher:unsubscribe","data":[]}`, `{"event":"client-x","channel":"private-a","data":{}}`,
+		`{"event":"pusher:signin","data":{}}`, strings.Repeat("[", 5000), `{"event":"` + strings.Repeat("é", 3000) + `"}`,
+	} {
+		p.sendText(text)
+		p.expect(protocol.EventError)
+	}
+	p.fence()
+}
+
+func TestBinaryMessagesCloseWith1003(t *testing.T) {
+	p := start(t, push.Options{}).connect()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := p.conn.Write(ctx, websocket.MessageBinary, []byte(`{"event":"pusher:ping"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.read(); websocket.CloseStatus(err) != 1003 {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestTooLongMessagesCloseWith1009(t *testing.T) {
+	p := start(t, push.Options{MaxMessage: 100}).connect()
+	p.sendText(`{"event":"pusher:ping","data":"` + strings.Repeat("x", 100) + `"}`)
+	if _, err := p.read(); websocket.CloseStatus(err) != 1009 {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestTooManyMessagesCloseWith4100(t *testing.T) {
+	p := start(t, push.Options{MessageRate: 1, MessageBurst: 3}).connect()
+	for range 4 {
+		p.sendText(`{"event":"pusher:pong"}`)
+	}
+	p.expectClose(protocol.CodeOverCapacity)
+}
+
+func TestOriginsAreCheckedWhenGiven(t *testing.T) {
+	r := start(t, push.Options{AllowedOrigins: []string{"https://good.example"}})
+	for origin, want := range map[string]int{"": 101, "https://good.example": 101, "https://evil.example": 403, "null": 403} {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		header := http.Header{}
+		if origin != "" {
+			header.Set("Origin", origin)
+		}
+		conn, res, err := websocket.Dial(ctx, "ws://"+r.addr+"/app/"+app.Key+"?protocol=7", &websocket.DialOptions{HTTPHeader: header})
+		if res == nil || res.StatusCode != want {
+			t.Errorf("origin %q: %v (%v), want %d", origin, res, err, want)
+		}
+		if err == nil {
+			conn.CloseNow()
+		}
+	}
+}
+
+func TestPublisherCanLeaveOneConnectionOut(t *testing.T) {
+	r := start(t, push.Options{})
+	a, b := r.subscriber("c"), r.subscriber("c")
+	r.publish(fmt.Sprintf(`{"name":"e","channel":"c","data":"","socket_id":"%s"}`, a.id))
+	b.expect("e")
+	a.fence()
+	old := a.id
+	a.conn.CloseNow()
+	eventually(t, "a is gone", func() bool { return r.metric("roost_push_connections") == "1" })
+	again := r.subscriber("c")
+	if again.id == old {
+		t.Fatalf("socket id %s given twice", old)
+	}
+	r.publish(fmt.Sprintf(`{"name":"e","channel":"c","data":"","socket_id":"%s"}`, old))
+	again.expect("e")
+}
+
+func TestDrainSendsEveryoneElsewhere(t *testing.T) {
+	r := start(t, push.Options{DrainRate: 1000})
+	peers := []*peer{r.connect(), r.connect(), r.connect()}
+	if status, _ := r.do(r.plain("GET", "/readyz", "")); status != http.StatusOK {
+		t.Errorf("readyz %d before", status)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := r.push.Drain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range peers {
+		p.expectClose(protocol.CodeReconnect)
+	}
+	r.dial("/app/" + app.Key + "?protocol=7").expectClose(protocol.CodeOverCapacity)
+	if status, _ := r.do(r.plain("GET", "/readyz", "")); status != http.StatusServiceUnavailable {
+		t.Errorf("readyz %d while draining", status)
+	}
+	if status, _ := r.do(r.plain("GET", "/healthz", "")); status != http.StatusOK {
+		t.Errorf("healthz %d while draining", status)
+	}
+}
