@@ -6,9 +6,9 @@ import (
 	"github.com/roost-ws/roost/internal/sock"
 )
 
-// cast is one published frame on its way to the members of a part.
+// cast is one published message on its way to the members of a part.
 type cast struct {
-	frame  *frame
+	ed     *edition
 	except *Conn
 }
 
@@ -82,7 +82,7 @@ func (ps *pass) slice(into []*Conn) []*Conn {
 // finish gives the frames back.
 func (ps *pass) finish() {
 	for i := range ps.casts {
-		ps.casts[i].frame.release()
+		ps.casts[i].ed.release()
 	}
 	clear(ps.casts)
 	ps.part.mu.Lock()
@@ -90,50 +90,48 @@ func (ps *pass) finish() {
 	ps.part.spare, ps.casts = ps.casts[:0], nil
 }
 
-// serve sends the frames of casts to one member, in one write where the kernel
-// has room.
+// serve sends casts to one member, in one write where the kernel has room.
 func (l *loop) serve(c *Conn, casts []cast) {
+	if c.is(flagDeflate) {
+		z := c.ext.deflate
+		z.mu.Lock()
+		defer z.mu.Unlock()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ReadyState() != Open {
 		return
 	}
-	if len(casts) == 1 && c.out == nil {
+	if len(casts) == 1 && c.out == nil && !c.is(flagTLS|flagFragment) {
 		if k := &casts[0]; k.except != c {
-			c.sendFrame(k.frame)
+			c.writeFrame(k.ed.form(c))
 		}
 		return
 	}
-	mine := c.out == nil
-	if mine {
-		c.out = l.outs.get()
-	}
+	c.outbox()
 	for i := range casts {
-		if k := &casts[i]; k.except != c && !c.enqueue(k.frame) {
+		if k := &casts[i]; k.except != c && !c.share(k.ed.form(c)) {
 			break
 		}
 	}
 	c.queued()
-	if mine && c.out.empty() {
-		c.out.reset(&l.bytes)
-		l.outs.put(c.out)
-		c.out = nil
-	}
 }
 
-// enqueue queues a shared frame within the outbox's limit. Under mu.
-func (c *Conn) enqueue(f *frame) bool {
-	if c.out.size+len(f.b) > c.policy.maxOutbox {
-		_ = c.overflow(len(f.b))
-		return !c.is(flagKilled)
+// share queues a shared frame within the outbox's limit. It reports false when
+// that ended the connection. Under mu.
+func (c *Conn) share(f *frame) bool {
+	if c.sendable(len(f.b)) != nil {
+		return c.ReadyState() == Open
 	}
+	c.forget(f)
 	c.loop.stats.sent(len(f.b))
 	c.out.share(f, 0)
 	return true
 }
 
-// sendFrame writes a shared frame with nothing queued before it. Under mu.
-func (c *Conn) sendFrame(f *frame) {
+// writeFrame writes a shared frame with nothing queued before it. Under mu.
+func (c *Conn) writeFrame(f *frame) {
+	c.forget(f)
 	c.loop.stats.sent(len(f.b))
 	n, err := sock.Write(int(c.fd), f.b)
 	switch {
@@ -143,8 +141,15 @@ func (c *Conn) sendFrame(f *frame) {
 		c.broken()
 		return
 	}
-	c.out = c.loop.outs.get()
-	c.out.share(f, n)
+	c.outbox().share(f, n)
 	c.blocked()
 	c.highWater()
+}
+
+// forget empties the window of a connection that is sent a message compressed
+// without it. The peer's window has that message now; ours is what follows it.
+func (c *Conn) forget(f *frame) {
+	if c.is(flagDeflate) && c.ext.deflate.send != nil && f.b[0]&(rsv1<<4) != 0 {
+		c.ext.deflate.send.Reset()
+	}
 }

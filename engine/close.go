@@ -68,7 +68,7 @@ func (c *Conn) sendClose(code CloseCode, reason string) {
 	var payload [codec.MaxControl]byte
 	p := codec.AppendClose(payload[:0], code, reason)
 	c.set(flagSentEnd)
-	c.push(codec.Header{Opcode: codec.Close, Fin: true, Length: int64(len(p))}, p)
+	c.push(codec.Header{Opcode: codec.Close, Fin: true, Length: int64(len(p))}, p, nil)
 	c.closing()
 }
 
@@ -116,9 +116,7 @@ func (c *Conn) fail(code CloseCode, err error) {
 		return
 	}
 	if err != nil {
-		if x := c.extra(); x.err == nil {
-			x.err = err
-		}
+		c.blame(err)
 	}
 	c.set(flagFailed)
 	switch c.ReadyState() {

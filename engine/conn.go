@@ -47,6 +47,7 @@ type inbound struct {
 // extra is what only some connections have.
 type extra struct {
 	hs       *handshake
+	deflate  *deflate // set before the connection opens
 	protocol string
 	code     CloseCode // from the peer's close frame
 	reason   string
@@ -95,6 +96,9 @@ const (
 	flagKilled                             // finish at the next step
 	flagPinged                             // a heartbeat is out
 	flagFull                               // the outbox was above its high-water mark
+	flagFragment                           // a message is being sent in fragments
+	flagDeflate                            // permessage-deflate was agreed: ext.deflate is set
+	flagTLS                                // ext.tls is set
 )
 
 // flagDeaf are those under which input is not decoded any more.
@@ -149,8 +153,14 @@ func (c *Conn) Protocol() string {
 	return c.ext.protocol
 }
 
-// Extensions returns the names of the extensions agreed on, "" for none.
-func (c *Conn) Extensions() string { return "" }
+// Extensions returns the names of the extensions agreed on: "permessage-deflate",
+// or "" for none.
+func (c *Conn) Extensions() string {
+	if c.is(flagDeflate) {
+		return "permessage-deflate"
+	}
+	return ""
+}
 
 // RemoteAddr returns the peer's address, asked of the kernel at each call. It is
 // nil when the connection is gone, for the kernel or for us; it is still there
@@ -191,6 +201,13 @@ func (c *Conn) extra() *extra {
 		c.ext = new(extra)
 	}
 	return c.ext
+}
+
+// blame keeps the first failure for Handler.Error. Under mu.
+func (c *Conn) blame(err error) {
+	if x := c.extra(); x.err == nil {
+		x.err = err
+	}
 }
 
 // kick asks for a turn from any goroutine.

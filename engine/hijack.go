@@ -55,8 +55,8 @@ func (s *Server) HandleUpgrade(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return errors.Join(err, sock.Close(fd))
 	}
-	answer := codec.AppendSwitching(nil, []byte(r.Header.Get("Sec-WebSocket-Key")), up.protocol, "", up.header)
-	return s.adopt(fd, &pending{req: req, answer: answer, protocol: up.protocol, rest: head})
+	answer := codec.AppendSwitching(nil, []byte(r.Header.Get("Sec-WebSocket-Key")), up.protocol, up.extensions, up.header)
+	return s.adopt(fd, &pending{req: req, answer: answer, up: up, rest: head})
 }
 
 // refuseHTTP answers through net/http in the shape of our own listener's answers.
@@ -99,10 +99,10 @@ func unread(r *bufio.Reader) ([]byte, error) {
 
 // pending is an upgrade that was decided on before the engine had the connection.
 type pending struct {
-	req      Request
-	answer   []byte
-	protocol string
-	rest     []byte
+	req    Request
+	answer []byte
+	up     upgrade
+	rest   []byte
 }
 
 // adopt makes fd a connection of the engine, whose first turn carries out p.
@@ -126,7 +126,7 @@ func (s *Server) adopt(fd int, p *pending) error {
 
 // carryOut is the first turn of an adopted connection.
 func (s *scratch) carryOut(c *Conn, p *pending) {
-	if c.open(p.answer, p.protocol) {
+	if c.open(p.answer, &p.up) {
 		c.opened(&p.req)
 		s.decode(c, p.rest)
 	}

@@ -50,6 +50,12 @@ type ServerOptions struct {
 	// Headers may add to the 101 answer.
 	Headers func(h http.Header, r *Request)
 
+	// PerMessageDeflate offers compression (RFC 7692); nil does not. It is only read.
+	PerMessageDeflate *DeflateOptions
+	// DeflateConcurrency is the most compressions and inflations at once; 0 is one
+	// a usable core.
+	DeflateConcurrency int
+
 	MaxPayload         int64 // bytes of one message; 0 is 100 MiB
 	MaxFragments       int   // frames of one message; 0 is 16,384
 	MaxHeader          int   // bytes of the request's header block; 0 is 8 KiB
@@ -70,6 +76,11 @@ func (o *ServerOptions) check() error {
 	if o.Addr != "" {
 		if _, _, err := net.SplitHostPort(o.Addr); err != nil {
 			return fmt.Errorf("engine: Addr %q: want host:port: %w", o.Addr, err)
+		}
+	}
+	if o.PerMessageDeflate != nil {
+		if err := o.PerMessageDeflate.Validate(); err != nil {
+			return fmt.Errorf("engine: PerMessageDeflate: %w", err)
 		}
 	}
 	if o.SlowPolicy > SlowDrop {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"github.com/roost-ws/roost/codec"
@@ -17,29 +16,23 @@ type outbox struct {
 	head   int    // of chunks; those before are written
 	size   int    // bytes not written
 	since  uint32 // tick at which the kernel took no more
+	acks   []ack  // to be called by the next turn
+}
+
+// ack is a Done function and what it is to be told.
+type ack struct {
+	done func(error)
+	err  error
 }
 
 // chunk is a run of bytes, of which the first off are written. It is the outbox's
-// own, from the loop's bytes, or a frame shared by many.
+// own, from the loop's bytes, or a frame shared by many, or the mark of a message
+// whose sender wants to be told.
 type chunk struct {
 	b     []byte
 	off   int
 	frame *frame
-}
-
-// frame is an encoded frame that many connections send. Whoever queues it holds
-// a reference.
-type frame struct {
-	b    []byte
-	refs atomic.Int32
-	from *codec.Bytes
-}
-
-func (f *frame) release() {
-	if f.refs.Add(-1) == 0 {
-		f.from.Put(f.b)
-		f.b = nil
-	}
+	done  func(error) // of the message that ends here; such a chunk has no bytes
 }
 
 // Sizes of own chunks. A turn's output starts in a cork; a connection that keeps
@@ -63,7 +56,7 @@ func (l *loop) newCork() *outbox {
 // else a new one that grows with what is queued.
 func (o *outbox) room(n int, b *codec.Bytes) *chunk {
 	if last := len(o.chunks) - 1; last >= o.head {
-		if c := &o.chunks[last]; c.frame == nil && cap(c.b)-len(c.b) >= n {
+		if c := &o.chunks[last]; c.frame == nil && c.done == nil && cap(c.b)-len(c.b) >= n {
 			return c
 		}
 	}
@@ -84,6 +77,11 @@ func (o *outbox) share(f *frame, off int) {
 	f.refs.Add(1)
 	o.chunks = append(o.chunks, chunk{b: f.b, off: off, frame: f})
 	o.size += len(f.b) - off
+}
+
+// mark puts done behind what is queued.
+func (o *outbox) mark(done func(error)) {
+	o.chunks = append(o.chunks, chunk{done: done})
 }
 
 // write hands the kernel what is queued. The error is EAGAIN when it does not take
@@ -122,7 +120,7 @@ func (o *outbox) writeOnce(fd int) (n, want int, err error) {
 // wrote gives back what n written bytes finish.
 func (o *outbox) wrote(n int, b *codec.Bytes) {
 	o.size -= n
-	for n > 0 {
+	for o.head < len(o.chunks) {
 		c := &o.chunks[o.head]
 		left := len(c.b) - c.off
 		if n < left {
@@ -130,25 +128,27 @@ func (o *outbox) wrote(n int, b *codec.Bytes) {
 			return
 		}
 		n -= left
-		if o.size == 0 && o.head == len(o.chunks)-1 && c.frame == nil && cap(c.b) == corkSize {
+		if o.size == 0 && o.head == len(o.chunks)-1 && cap(c.b) == corkSize && c.frame == nil {
 			// The next turn's output starts in the same chunk.
 			o.chunks[0] = chunk{b: c.b[:0]}
 			clear(o.chunks[1:])
 			o.chunks, o.head = o.chunks[:1], 0
 			return
 		}
-		c.drop(b)
+		o.drop(c, nil, b)
 		o.head++
 	}
-	if o.head == len(o.chunks) {
-		o.chunks, o.head = o.chunks[:0], 0
-	}
+	o.chunks, o.head = o.chunks[:0], 0
 }
 
-func (c *chunk) drop(b *codec.Bytes) {
-	if c.frame != nil {
+// drop is done with c: written, or err says why not.
+func (o *outbox) drop(c *chunk, err error, b *codec.Bytes) {
+	switch {
+	case c.done != nil:
+		o.acks = append(o.acks, ack{c.done, err})
+	case c.frame != nil:
 		c.frame.release()
-	} else {
+	default:
 		b.Put(c.b)
 	}
 	*c = chunk{}
@@ -158,7 +158,7 @@ func (c *chunk) drop(b *codec.Bytes) {
 // not read may keep them for long, and there may be many of its kind.
 func (o *outbox) settle(b *codec.Bytes) {
 	last := &o.chunks[len(o.chunks)-1]
-	if last.frame != nil || len(last.b)-last.off > cap(last.b)/2 {
+	if last.frame != nil || last.done != nil || len(last.b)-last.off > cap(last.b)/2 {
 		return
 	}
 	fit := b.Get(len(last.b) - last.off)
@@ -167,10 +167,10 @@ func (o *outbox) settle(b *codec.Bytes) {
 	*last = chunk{b: fit}
 }
 
-// reset drops everything.
+// reset drops everything; senders that want to know are to be told.
 func (o *outbox) reset(b *codec.Bytes) {
 	for i := o.head; i < len(o.chunks); i++ {
-		o.chunks[i].drop(b)
+		o.drop(&o.chunks[i], ErrUnsent, b)
 	}
 	o.chunks, o.head, o.size, o.since = o.chunks[:0], 0, 0, 0
 }

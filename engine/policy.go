@@ -12,6 +12,10 @@ import (
 type policy struct {
 	srv       *Server // nil for what was dialled
 	limits    codec.Limits
+	deflated  codec.Limits // the same with permessage-deflate
+	deflate   *DeflateOptions
+	flate     *codec.Flate // nil without deflate
+	threshold int          // bytes
 	autoPong  bool
 	mask      bool // we are the client
 	slow      SlowPolicy
@@ -72,7 +76,7 @@ func newPolicy(s *Server, o *ServerOptions) policy {
 		maxOutbox = int(^uint(0) >> 2)
 	}
 	maxOutbox = or(maxOutbox, defaultMaxOutbox)
-	return policy{
+	p := policy{
 		srv: s,
 		limits: codec.Limits{
 			MaxPayload:   or(o.MaxPayload, defaultMaxPayload),
@@ -90,6 +94,19 @@ func newPolicy(s *Server, o *ServerOptions) policy {
 		closing:   ticks(span(o.CloseTimeout, defaultClosing)),
 		stall:     ticks(o.WriteTimeout),
 	}
+	p.withDeflate(o.PerMessageDeflate, o.DeflateConcurrency)
+	return p
+}
+
+func (p *policy) withDeflate(d *DeflateOptions, concurrency int) {
+	p.deflated = p.limits
+	if d == nil {
+		return
+	}
+	p.deflated.Deflate = true
+	p.deflate = d
+	p.threshold = or(d.Threshold, defaultThreshold)
+	p.flate = codec.NewFlate(max(1, d.Level), concurrency)
 }
 
 // left is told that c is gone.

@@ -94,7 +94,12 @@ func (c *Conn) read(p []byte) (n int, ok bool) {
 }
 
 // limits are what c allows its peer.
-func (c *Conn) limits() *codec.Limits { return &c.policy.limits }
+func (c *Conn) limits() *codec.Limits {
+	if c.is(flagDeflate) {
+		return &c.policy.deflated
+	}
+	return &c.policy.limits
+}
 
 // decodeRest goes on with what a pause left.
 func (s *scratch) decodeRest(c *Conn) {
@@ -172,7 +177,9 @@ func (c *Conn) handle(m codec.Message) {
 	h := c.handler.Load()
 	switch m.Opcode {
 	case codec.Text, codec.Binary:
-		if h.Message != nil {
+		if m.Compressed {
+			c.inflated(m)
+		} else if h.Message != nil {
 			h.Message(c, Message{Data: m.Payload, Binary: m.Opcode == codec.Binary})
 		}
 	case codec.Ping:

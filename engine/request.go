@@ -61,6 +61,14 @@ func (r *Request) Header(name string) string {
 	return strings.Join(r.http.Header.Values(name), ", ")
 }
 
+// lookup is Header that tells an empty value from none.
+func (r *Request) lookup(name string) (value string, ok bool) {
+	if r.raw != nil {
+		return r.raw.Joined(name), r.raw.Values(name) > 0
+	}
+	return r.Header(name), len(r.http.Header.Values(name)) > 0
+}
+
 // Origin returns the Origin header, for version 8 of the protocol
 // Sec-WebSocket-Origin. A browser always sends it and a page cannot forge it.
 func (r *Request) Origin() string {

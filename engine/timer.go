@@ -50,9 +50,7 @@ func (c *Conn) idled() {
 }
 
 func (c *Conn) stalled() {
-	if x := c.extra(); x.err == nil {
-		x.err = ErrStalled
-	}
+	c.blame(ErrStalled)
 	c.kill()
 }
 
@@ -67,7 +65,7 @@ func (c *Conn) heartbeat(quiet uint32) {
 	case quiet < 2*every || !c.is(flagPinged):
 		if !c.is(flagPinged) {
 			c.set(flagPinged)
-			c.push(codec.Header{Opcode: codec.Ping, Fin: true}, nil)
+			c.push(codec.Header{Opcode: codec.Ping, Fin: true}, nil, nil)
 		}
 		c.loop.arm(c, c.loop.now.Load()+max(1, 2*every-min(quiet, 2*every)))
 	default:

@@ -1,10 +1,6 @@
 package engine
 
-import (
-	"sync"
-
-	"github.com/roost-ws/roost/codec"
-)
+import "sync"
 
 // Topic is a set of connections that get what is published. Its methods may be
 // called from any goroutine. A Topic costs nothing when nobody refers to it any
@@ -136,13 +132,13 @@ func (t *Topic) Len() int {
 	return n
 }
 
-// Publish sends data to all members as one message; op is Text or Binary. The
-// frame is encoded once. data is the caller's again when Publish returns.
+// Publish sends data to all members as one message; op is Text or Binary. It is
+// encoded once, and deflated once for each size of window among the members. data is the caller's again when Publish returns.
 func (t *Topic) Publish(op Opcode, data []byte) { t.PublishExcept(nil, op, data) }
 
 // PublishExcept is Publish to all members but one.
 func (t *Topic) PublishExcept(except *Conn, op Opcode, data []byte) {
-	var f *frame
+	var ed *edition
 	for i := range t.parts {
 		p, l := &t.parts[i], t.e.loops[i]
 		p.mu.Lock()
@@ -150,11 +146,11 @@ func (t *Topic) PublishExcept(except *Conn, op Opcode, data []byte) {
 			p.mu.Unlock()
 			continue
 		}
-		if f == nil {
-			f = newFrame(l, op, data)
+		if ed == nil {
+			ed = newEdition(&l.bytes, op, data)
 		}
-		f.refs.Add(1)
-		p.pending = append(p.pending, cast{frame: f, except: except})
+		ed.refs.Add(1)
+		p.pending = append(p.pending, cast{ed: ed, except: except})
 		begin := !p.casting
 		p.casting = true
 		p.mu.Unlock()
@@ -162,16 +158,7 @@ func (t *Topic) PublishExcept(except *Conn, op Opcode, data []byte) {
 			l.post(order{kind: orderCast, part: p})
 		}
 	}
-	if f != nil {
-		f.release()
+	if ed != nil {
+		ed.release()
 	}
-}
-
-// newFrame encodes one message, with a reference for the caller.
-func newFrame(l *loop, op Opcode, data []byte) *frame {
-	h := codec.Header{Opcode: op, Fin: true, Length: int64(len(data))}
-	f := &frame{from: &l.bytes, b: l.bytes.Get(h.Size() + len(data))}
-	f.refs.Store(1)
-	codec.AppendFrame(f.b[:0], h, data)
-	return f
 }

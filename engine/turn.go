@@ -101,17 +101,29 @@ func (s *scratch) uncork(c *Conn) (end bool) {
 	if !c.is(flagBlocked) {
 		c.flush()
 	}
+	acks := c.takeAcks()
 	s.part(c)
 	end = c.step()
 	drained := c.drained()
 	c.mu.Unlock()
 	s.n.flush(&c.loop.stats)
+	for _, a := range acks {
+		a.done(a.err)
+	}
 	if drained {
 		if h := c.handler.Load(); h.Drain != nil && c.is(flagOpened) {
 			h.Drain(c)
 		}
 	}
 	return end
+}
+
+// takeAcks returns the Done functions that are due. Under mu.
+func (c *Conn) takeAcks() (due []ack) {
+	if c.out != nil && len(c.out.acks) > 0 {
+		due, c.out.acks = c.out.acks, nil
+	}
+	return due
 }
 
 // part settles whose outbox is whose after a turn. Under mu.
@@ -138,14 +150,15 @@ func (s *scratch) finish(c *Conn) {
 	l.wheel.disarm(c)
 	c.mu.Lock()
 	c.setState(Closed)
-	out := c.out
-	c.out = nil
+	var unsent []ack
+	if out := c.out; out != nil {
+		out.reset(&l.bytes)
+		unsent = c.takeAcks()
+		l.outs.put(out)
+		c.out = nil
+	}
 	code, reason, err := c.outcome()
 	c.mu.Unlock()
-	if out != nil {
-		out.reset(&l.bytes)
-		l.outs.put(out)
-	}
 	if in := c.in; in != nil {
 		c.in = nil
 		in.dec.Reset(&l.bytes)
@@ -159,6 +172,9 @@ func (s *scratch) finish(c *Conn) {
 	h := c.handler.Load()
 	if h.Close != nil {
 		defer h.Close(c, code, reason)
+	}
+	for _, a := range unsent {
+		a.done(a.err)
 	}
 	if err != nil && h.Error != nil {
 		h.Error(c, err)

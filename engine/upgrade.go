@@ -87,8 +87,8 @@ func (s *scratch) request(c *Conn, head, rest []byte) {
 		c.refuse(err)
 		return
 	}
-	answer := codec.AppendSwitching(nil, s.req.Get("Sec-WebSocket-Key"), up.protocol, "", up.header)
-	if c.open(answer, up.protocol) {
+	answer := codec.AppendSwitching(nil, s.req.Get("Sec-WebSocket-Key"), up.protocol, up.extensions, up.header)
+	if c.open(answer, &up) {
 		c.opened(&r)
 		s.decode(c, rest)
 	}
@@ -96,8 +96,10 @@ func (s *scratch) request(c *Conn, head, rest []byte) {
 
 // upgrade is what the answer to a good request says.
 type upgrade struct {
-	protocol string
-	header   http.Header
+	protocol   string
+	extensions string
+	deflate    *deflate // nil when not agreed
+	header     http.Header
 }
 
 // check runs the handshake's checks in the order that Node's ws has them.
@@ -114,8 +116,13 @@ func (s *Server) check(r *Request) (up upgrade, err error) {
 		return up, &RejectError{Status: http.StatusBadRequest}
 	}
 	var offered []string
-	if list := r.Header("Sec-WebSocket-Protocol"); list != "" {
+	if list, ok := r.lookup("Sec-WebSocket-Protocol"); ok {
 		if offered, err = codec.ParseProtocols(list); err != nil {
+			return up, err
+		}
+	}
+	if list, ok := r.lookup("Sec-WebSocket-Extensions"); ok && s.policy.deflate != nil {
+		if err = up.negotiate(s.policy.deflate, list); err != nil {
 			return up, err
 		}
 	}
@@ -138,6 +145,14 @@ func (s *Server) check(r *Request) (up upgrade, err error) {
 		s.opts.Headers(up.header, r)
 	}
 	return up, nil
+}
+
+func (up *upgrade) negotiate(d *DeflateOptions, offers string) error {
+	params, answer, ok, err := d.Negotiate(offers)
+	if err == nil && ok {
+		up.extensions, up.deflate = answer, newDeflate(params, false)
+	}
+	return err
 }
 
 func (s *Server) shouldHandle(r *Request) bool {
@@ -180,7 +195,7 @@ func (c *Conn) refuse(err error) {
 
 // open answers with 101 and makes c an open WebSocket. It reports false when it
 // was terminated meanwhile.
-func (c *Conn) open(answer []byte, protocol string) bool {
+func (c *Conn) open(answer []byte, up *upgrade) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.is(flagDeaf|flagBroken) || c.ReadyState() != Connecting {
@@ -189,8 +204,12 @@ func (c *Conn) open(answer []byte, protocol string) bool {
 	c.raw(answer)
 	c.setState(Open)
 	c.set(flagOpened)
-	if protocol != "" {
-		c.extra().protocol = protocol
+	if up.protocol != "" {
+		c.extra().protocol = up.protocol
+	}
+	if up.deflate != nil {
+		c.extra().deflate = up.deflate
+		c.set(flagDeflate)
 	}
 	c.begin()
 	return true

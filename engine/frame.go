@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/roost-ws/roost/codec"
+)
+
+// frame is an encoded frame that many connections send. Whoever keeps it holds a
+// reference; its memory goes back with the last.
+type frame struct {
+	b    []byte
+	refs atomic.Int32
+	from *codec.Bytes
+}
+
+// newFrame encodes one message, with a reference for the caller.
+func newFrame(from *codec.Bytes, op Opcode, rsv byte, payload []byte) *frame {
+	h := codec.Header{Opcode: op, Fin: true, Rsv: rsv, Length: int64(len(payload))}
+	f := &frame{from: from, b: from.Get(h.Size() + len(payload))}
+	f.refs.Store(1)
+	codec.AppendFrame(f.b[:0], h, payload)
+	return f
+}
+
+func (f *frame) release() {
+	if f.refs.Add(-1) == 0 {
+		f.from.Put(f.b)
+		f.b = nil
+	}
+}
+
+// edition is one message in the forms that its receivers need: plain, and
+// deflated for each size of window, each encoded once.
+type edition struct {
+	op    Opcode
+	plain *frame
+	at    int // of the payload in plain.b
+	refs  atomic.Int32
+
+	mu       sync.Mutex
+	deflated [16]*frame // by window bits
+}
+
+func newEdition(from *codec.Bytes, op Opcode, data []byte) *edition {
+	ed := &edition{op: op, plain: newFrame(from, op, 0, data)}
+	ed.at = len(ed.plain.b) - len(data)
+	ed.refs.Store(1)
+	return ed
+}
+
+// release gives back what no outbox still refers to.
+func (ed *edition) release() {
+	if ed.refs.Add(-1) != 0 {
+		return
+	}
+	ed.plain.release()
+	for _, f := range ed.deflated {
+		if f != nil {
+			f.release()
+		}
+	}
+}
+
+// form is the frame for c. Compressed ones are made without a history, so that
+// all with the same window can share them.
+func (ed *edition) form(c *Conn) *frame {
+	if !c.is(flagDeflate) || len(ed.plain.b)-ed.at < c.policy.threshold {
+		return ed.plain
+	}
+	z := c.ext.deflate
+	ed.mu.Lock()
+	defer ed.mu.Unlock()
+	if ed.deflated[z.sendBits] == nil {
+		data := ed.plain.b[ed.at:]
+		buf := ed.plain.from.Get(codec.CompressBound(len(data)))
+		payload := c.policy.flate.Compress(buf[:0], data, z.sendBits, nil, true)
+		ed.deflated[z.sendBits] = newFrame(ed.plain.from, ed.op, rsv1, payload)
+		ed.plain.from.Put(buf)
+	}
+	return ed.deflated[z.sendBits]
+}
