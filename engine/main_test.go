@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	if f := children[os.Getenv("ENGINE_TEST_CHILD")]; f != nil {
+		os.Exit(f())
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// children are what this binary does when a test runs it as a process of its own.
+var children = map[string]func() int{}
+
+// patience bounds every wait: long enough for a busy machine under the race
+// detector, and only ever spent by a test that fails.
+const patience = 20 * time.Second
+
+// modes runs f for each way to run handlers, on one loop and on two.
+func modes(t *testing.T, f func(t *testing.T, cfg Config)) {
+	for _, d := range []Dispatch{DispatchPool, DispatchLoop} {
+		for _, loops := range []int{1, 2} {
+			name := fmt.Sprintf("%s%d", [...]string{"pool", "loop"}[d], loops)
+			t.Run(name, func(t *testing.T) { f(t, Config{Dispatch: d, Loops: loops}) })
+		}
+	}
+}
+
+// dispatches is modes for what the number of loops has no part in.
+func dispatches(t *testing.T, f func(t *testing.T, cfg Config)) {
+	t.Run("pool", func(t *testing.T) { f(t, Config{Dispatch: DispatchPool, Loops: 1}) })
+	t.Run("loop", func(t *testing.T) { f(t, Config{Dispatch: DispatchLoop, Loops: 1}) })
+}
+
+// serve starts a server on a free port. When the test ends, so does the server,
+// and then every slice it lent must be back.
+func serve(t testing.TB, o ServerOptions) *Server {
+	t.Helper()
+	if o.Addr == "" {
+		o.Addr = "127.0.0.1:0"
+	}
+	return start(t, o)
+}
+
+// start is serve without an address of its own.
+func start(t testing.TB, o ServerOptions) *Server {
+	t.Helper()
+	if os.Getenv("ENGINE_TEST_LOG") != "" {
+		o.Config.Logger = slog.Default()
+	}
+	s, err := NewServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, s) })
+	return s
+}
+
+// stop ends s by force and looks for what it left.
+func stop(t testing.TB, s *Server) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.Shutdown(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		t.Errorf("shutdown: %v", err)
+	}
+	if n := s.Engine().Stats().Conns; n != 0 {
+		t.Errorf("%d connections are left after shutdown", n)
+	}
+	if !s.owned || t.Failed() {
+		return
+	}
+	for _, l := range s.e.loops {
+		if n := l.lent(); n != 0 {
+			t.Errorf("%d slices are still lent after shutdown", n)
+		}
+	}
+}
+
+// lent is what is out of the loop's bytes, but for the worker's own cork.
+func (l *loop) lent() int {
+	n := l.bytes.Outstanding()
+	if l.scratch != nil {
+		n--
+	} else if n > 0 {
+		// Each worker has one; how many there were, only the pool knows.
+		n = max(0, n-maxTestWorkers)
+	}
+	return n
+}
+
+// maxTestWorkers is more than the workers of any test that checks for leaks.
+const maxTestWorkers = 70
+
+// receive waits for a value.
+func receive[T any](t testing.TB, ch <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(patience):
+		buf := make([]byte, 1<<20)
+		t.Logf("%s", buf[:runtime.Stack(buf, true)])
+		t.Fatalf("waited %v for %s", patience, what)
+	}
+	panic("unreachable")
+}
+
+// eventually waits until ok holds, for what no channel tells of.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited %v for %s", patience, what)
+		}
+	}
+}
