@@ -79,6 +79,19 @@ func BenchmarkHandOff(b *testing.B) {
 	})
 }
 
+// BenchmarkTick is what the monitor costs every Stall while tasks are queued.
+func BenchmarkTick(b *testing.B) {
+	w := open(b, Options{})
+	for range 4 {
+		NewQueue(w, newScratch, runTask)
+	}
+	sched := schedSamples()
+	b.ReportAllocs()
+	for b.Loop() {
+		w.tick(w.opts.Stall, sched)
+	}
+}
+
 // BenchmarkWake hands over one batch at a time to an idle queue, so that each
 // one wakes the warm worker.
 func BenchmarkWake(b *testing.B) {

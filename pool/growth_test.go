@@ -63,6 +63,19 @@ func TestSleepersDoNotHoldOthersBack(t *testing.T) {
 	}
 }
 
+func TestLateTaskPassesABlockedOne(t *testing.T) {
+	w := open(t, Options{})
+	g := newGate(t)
+	q := NewQueue(w, newScratch, runTask)
+	q.Push(&task{do: g.wait})
+	until(t, "the only worker blocks and the monitor sleeps", func() bool {
+		return g.inside.Load() == 1 && !w.ticking.Load()
+	})
+	x := &task{}
+	q.Push(x)
+	until(t, "a task that came later ran", func() bool { return x.ran.Load() == 1 })
+}
+
 func setCores(t *testing.T, n int) {
 	before := runtime.GOMAXPROCS(n)
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
@@ -115,6 +128,22 @@ func TestSubmitNeverBlocks(t *testing.T) {
 	until(t, "the queue is drained", func() bool { return q.Len() == 0 })
 }
 
+func TestOverloadKeepsTheTask(t *testing.T) {
+	w := open(t, Options{Max: 1})
+	g := newGate(t)
+	if err := w.ants.Invoke(&crew{drain: g.wait}); err != nil { // as if a worker had left, but not yet for ants
+		t.Fatal(err)
+	}
+	until(t, "the monitor sleeps", func() bool { return !w.ticking.Load() })
+	q, x := NewQueue(w, newScratch, runTask), &task{}
+	q.Push(x)
+	if s := w.Stats(); s.Overloads != 1 || s.Queued != 1 || s.Running != 0 {
+		t.Fatalf("after a Push that ants had nobody for: %+v", s)
+	}
+	g.open()
+	until(t, "the task ran", func() bool { return x.ran.Load() == 1 })
+}
+
 func TestEveryQueueHasItsWorker(t *testing.T) {
 	w := open(t, Options{Max: 2})
 	g := newGate(t)
@@ -149,7 +178,7 @@ func TestComputingTasksGetNoCrowd(t *testing.T) {
 		crowd int
 	}{
 		{"short", 10_000, 30 * time.Microsecond, 2},
-		{"long", 40, 15 * time.Millisecond, 6},
+		{"long", 15, 60 * time.Millisecond, 8},
 	} {
 		w := open(t, Options{})
 		var most, done atomic.Int32

@@ -33,10 +33,7 @@ type load struct {
 // It alone gives a queue more than one worker.
 func (w *Workers) monitor() {
 	defer close(w.gone)
-	sched := []metrics.Sample{
-		{Name: "/sched/goroutines/running:goroutines"},
-		{Name: "/sched/goroutines/runnable:goroutines"},
-	}
+	sched := schedSamples()
 	timer := time.NewTimer(w.opts.Stall)
 	defer timer.Stop()
 	last := time.Now()
@@ -61,6 +58,13 @@ func (w *Workers) monitor() {
 	}
 	// No worker is left: ants has only idle goroutines to end.
 	_ = w.ants.ReleaseContext(context.Background())
+}
+
+func schedSamples() []metrics.Sample {
+	return []metrics.Sample{
+		{Name: "/sched/goroutines/running:goroutines"},
+		{Name: "/sched/goroutines/runnable:goroutines"},
+	}
 }
 
 func (w *Workers) tick(gap time.Duration, sched []metrics.Sample) {

@@ -23,10 +23,10 @@ type Queue[T, S any] struct {
 	spare []*S
 }
 
-// NewQueue adds a queue to w, for as long as w lives. run is called by one
-// worker for each task; calls overlap only when a queue has several workers. scratch makes
-// what run gets beside the task: at most once per worker at once, and what a
-// worker leaves behind is given to the next.
+// NewQueue adds a queue to w, for as long as w lives. run is called once for
+// each task; calls overlap, with different scratches, when handlers block or a
+// core is idle. scratch makes what run gets beside the task: at most one per
+// worker, and what a worker leaves behind is given to the next.
 func NewQueue[T, S any](w *Workers, scratch func() *S, run func(*S, T)) *Queue[T, S] {
 	q := &Queue[T, S]{scratch: scratch, run: run}
 	q.w = w
@@ -62,7 +62,7 @@ func (q *Queue[T, S]) Submit(batch []T) {
 }
 
 // Push is Submit for one task. A run function may push its own task again: it
-// goes to the tail, and the lone worker wakes nobody for it.
+// goes to the tail, and a lone worker wakes nobody for it.
 func (q *Queue[T, S]) Push(t T) {
 	q.mu.Lock()
 	if q.closed {

@@ -120,9 +120,9 @@ func (w *Workers) Stats() Stats {
 
 // Close refuses new tasks, lets the queued ones run and waits until the last
 // worker has left or ctx ends. In the latter case the error says how many
-// still run and wraps ctx's cause; the draining goes on, and the goroutines end when the handlers
-// return. Calling it again waits again. A handler must not call it: it would
-// wait for itself.
+// still run and wraps ctx's cause; the draining goes on, and the goroutines
+// end when the handlers return. Calling it again waits again. A handler must
+// not call it: it would wait for itself.
 func (w *Workers) Close(ctx context.Context) error {
 	w.mu.Lock()
 	for _, c := range w.crews { // before closing is seen: then nothing more comes
