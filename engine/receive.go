@@ -10,10 +10,10 @@ import (
 // receive reads once, decodes, and calls the handler. It returns the marks under
 // which there may be more to read.
 func (s *scratch) receive(c *Conn, marks uint32) (again uint32) {
-	if c.in != nil && len(c.in.rest) > 0 && !c.is(flagHeld) {
+	if c.rests() && !c.waits() {
 		s.decodeRest(c)
 	}
-	if marks&(markRead|markHangup|markKick) == 0 || !c.reads() {
+	if marks&(markRead|markHangup|markKick) == 0 || !c.reads() || c.rests() && !c.is(flagDeaf) {
 		return 0
 	}
 	if c.in != nil {
@@ -66,6 +66,13 @@ func (c *Conn) reads() bool {
 	return f&flagEOF == 0 && (f&flagHeld == 0 || f&(flagGotClose|flagFailed|flagBroken) != 0)
 }
 
+// waits reports whether what was read is to be kept back. When the descriptor has
+// failed nobody is spared by a pause, and the end comes behind what is left (R7).
+func (c *Conn) waits() bool { return c.flags.Load()&(flagHeld|flagBroken) == flagHeld }
+
+// rests reports whether a pause left undecoded bytes.
+func (c *Conn) rests() bool { return c.in != nil && len(c.in.rest) > 0 }
+
 // read reads into p. Not ok means that nothing came, and the end, if that is
 // what it was, is noted.
 func (c *Conn) read(p []byte) (n int, ok bool) {
@@ -117,7 +124,11 @@ func (s *scratch) decode(c *Conn, in []byte) {
 		dec = &c.in.dec
 	}
 	lim := c.limits()
-	for {
+	for !c.is(flagDeaf) {
+		if len(in) > 0 && c.waits() {
+			c.keep(in)
+			break
+		}
 		m, n, ok, err := dec.Next(in, lim, b)
 		in = in[n:]
 		if err != nil {
@@ -129,12 +140,6 @@ func (s *scratch) decode(c *Conn, in []byte) {
 		}
 		s.n.messagesIn++
 		c.handle(m)
-		if f := c.flags.Load(); f&flagDeaf != 0 {
-			break
-		} else if f&flagHeld != 0 && len(in) > 0 {
-			c.keep(in)
-			break
-		}
 		if len(in) == 0 {
 			break
 		}
