@@ -14,6 +14,7 @@ type echoCommand struct {
 	life      life
 	options   engine.ServerOptions
 	broadcast bool
+	deflate   bool
 }
 
 func newEchoCommand() *cobra.Command {
@@ -33,6 +34,7 @@ text, binary as binary. It is as lean as a server on the engine can be.`,
 	f := cmd.Flags()
 	f.StringVar(&e.options.Addr, "addr", "127.0.0.1:8081", "listen on this `host:port`; port 0 takes a free one")
 	f.BoolVar(&e.broadcast, "broadcast", false, "send every message to every connection")
+	f.BoolVar(&e.deflate, "deflate", false, "compress messages for clients that offer it (permessage-deflate)")
 	registerTuning(f, &e.options, 100<<20)
 	e.life.register(f)
 	return cmd
@@ -64,6 +66,9 @@ func (e *echoCommand) listen(log *slog.Logger) (*echoServer, error) {
 	e.options.Handler = echoHandler()
 	if e.broadcast {
 		e.options.Handler = broadcastHandler(engine.NewTopic(eng))
+	}
+	if e.deflate {
+		e.options.PerMessageDeflate = &engine.DeflateOptions{}
 	}
 	sockets, err := engine.NewServer(e.options)
 	if err != nil {

@@ -68,6 +68,7 @@ func TestNodeWS(t *testing.T) {
 		flags    []string
 	}{
 		{"echo", nil},
+		{"deflate", []string{"--deflate"}},
 		{"fragments", nil},
 		{"ping", nil},
 		{"close", nil},

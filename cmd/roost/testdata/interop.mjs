@@ -36,6 +36,35 @@ const scenarios = {
     assert.deepEqual(await ends(ws), { code: 1000, reason: 'done' });
   },
 
+  // Run with --deflate.
+  async deflate() {
+    const offers = [
+      {},
+      { serverNoContextTakeover: true },
+      { clientNoContextTakeover: true },
+      { serverNoContextTakeover: true, clientNoContextTakeover: true },
+      { clientMaxWindowBits: 9 },
+      { serverMaxWindowBits: 10 },
+    ];
+    for (const offer of offers) {
+      const ws = await open({ perMessageDeflate: { threshold: 0, ...offer } });
+      assert.match(ws.extensions, /^permessage-deflate/);
+      // The second of each tells whether both sides keep the same window.
+      for (const n of [0, 1, 1000, 100_000, 3 << 20]) {
+        for (let i = 0; i < 2; i++) {
+          await echoes(ws, 'all work and no play '.repeat(n / 21 + 1).slice(0, n));
+          await echoes(ws, randomBytes(n));
+        }
+      }
+      ws.send('begin ', { fin: false });
+      ws.send('end');
+      const [whole] = await once(ws, 'message');
+      assert.equal(whole.toString(), 'begin end');
+      ws.close(1000);
+      assert.equal((await ends(ws)).code, 1000);
+    }
+  },
+
   async fragments() {
     const ws = await open();
     const parts = Array.from({ length: 100 }, (_, i) => randomBytes(i * 37));
