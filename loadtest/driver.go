@@ -36,6 +36,7 @@ type driver struct {
 	done   sync.WaitGroup
 	report *Report
 	server *server
+	kernel *kernelProbe
 }
 
 // progressTick is how often Progress is called.
@@ -51,7 +52,7 @@ func newDriver(ctx context.Context, scenario string, o Options, maxPayload int, 
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{o: o, server: findServer(t.addr, o.ServerPIDs)}
+	d := &driver{o: o, server: findServer(t.addr, o.ServerPIDs), kernel: openKernelProbe()}
 	d.report = &Report{Version: ReportVersion, Scenario: scenario, URL: o.URL, Started: time.Now(), Server: d.server.describe()}
 	for _, n := range preflight(&o, t, d.server) {
 		d.report.Notices = append(d.report.Notices, n)
@@ -199,11 +200,11 @@ func (d *driver) finish() (*Report, error) {
 	return d.report, nil
 }
 
+// stop ends the loops and gives back what the driver holds.
 func (d *driver) stop() {
 	d.each(func(l *loop) { l.stop = true })
 	d.done.Wait()
-	if d.cancel != nil {
-		d.cancel(nil)
-	}
+	d.cancel(nil)
 	d.server.close()
+	d.kernel.close()
 }

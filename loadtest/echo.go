@@ -179,5 +179,6 @@ func (e *Echo) drain(d *driver, scripts []*echo) {
 			return
 		}
 		d.wait("drain", closePoll, nil)
+		d.o.Progress(d.progress("drain", time.Since(begun), drainWait))
 	}
 }

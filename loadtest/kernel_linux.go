@@ -1,40 +1,66 @@
 package loadtest
 
 import (
+	"io"
 	"os"
 	"strconv"
 	"strings"
 )
 
-// readKernelMemory adds what the slab allocator has (/proc/meminfo; sockets,
-// inodes, dentries, epoll's items) and the pages of TCP's buffers
-// (/proc/net/sockstat). Objects by cache are root's to see (/proc/slabinfo).
-func readKernelMemory() kernelMemory {
-	k := kernelMemory{bytes: -1}
-	text, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return k
+// kernelProbe holds the files open that tell of the kernel's memory: at the
+// descriptor limit it would be too late to open them.
+type kernelProbe struct{ meminfo, sockstat, slabinfo *os.File }
+
+func openKernelProbe() *kernelProbe {
+	open := func(name string) *os.File {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil // slabinfo is root's to see; what cannot be read is left out
+		}
+		return f
 	}
-	slab := procField(text, "Slab:")
-	if slab < 0 {
-		return k
+	return &kernelProbe{open("/proc/meminfo"), open("/proc/net/sockstat"), open("/proc/slabinfo")}
+}
+
+func (p *kernelProbe) close() {
+	for _, f := range []*os.File{p.meminfo, p.sockstat, p.slabinfo} {
+		if f != nil {
+			_ = f.Close()
+		}
 	}
-	k.bytes = slab<<10 + tcpPages()*int64(os.Getpagesize())
-	k.caches = slabCaches()
+}
+
+// read adds what the slab allocator has (sockets, inodes, dentries, epoll's items) and
+// the pages of TCP's buffers.
+func (p *kernelProbe) read() kernelMemory {
+	k := kernelMemory{bytes: -1, caches: slabCaches(content(p.slabinfo))}
+	if slab := procField([]byte(content(p.meminfo)), "Slab:"); slab >= 0 {
+		k.bytes = slab<<10 + tcpPages(content(p.sockstat))*int64(os.Getpagesize())
+	}
 	return k
 }
 
-// tcpPages reads "TCP: inuse 5 orphan 0 tw 0 alloc 7 mem 3".
-func tcpPages() int64 {
-	text, err := os.ReadFile("/proc/net/sockstat")
-	if err != nil {
-		return 0
+// maxProcFile is more than any of them is long.
+const maxProcFile = 1 << 20
+
+// content is the whole of a file of /proc, "" when it cannot be read.
+func content(f *os.File) string {
+	if f == nil {
+		return ""
 	}
-	for line := range strings.Lines(string(text)) {
+	text, err := io.ReadAll(io.NewSectionReader(f, 0, maxProcFile))
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// tcpPages finds mem in "TCP: inuse 5 orphan 0 tw 0 alloc 7 mem 3".
+func tcpPages(sockstat string) int64 {
+	for line := range strings.Lines(sockstat) {
 		f := strings.Fields(line)
-		for i := 1; f[0] == "TCP:" && i+1 < len(f); i += 2 {
-			if f[i] == "mem" {
-				n, _ := strconv.ParseInt(f[i+1], 10, 64)
+		for i := 1; i+1 < len(f) && f[0] == "TCP:"; i += 2 {
+			if n, err := strconv.ParseInt(f[i+1], 10, 64); err == nil && f[i] == "mem" {
 				return n
 			}
 		}
@@ -42,21 +68,17 @@ func tcpPages() int64 {
 	return 0
 }
 
-// slabCaches reads "name active_objs num_objs objsize …" (slabinfo(5)).
-func slabCaches() map[string]slabCache {
-	text, err := os.ReadFile("/proc/slabinfo")
-	if err != nil {
-		return nil
-	}
+// slabCaches reads lines of "name active_objs num_objs objsize …" (slabinfo(5)).
+func slabCaches(slabinfo string) map[string]slabCache {
 	all := make(map[string]slabCache)
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(slabinfo) {
 		f := strings.Fields(line)
 		if len(f) < 4 {
 			continue
 		}
 		objects, err1 := strconv.ParseInt(f[1], 10, 64)
 		size, err2 := strconv.ParseInt(f[3], 10, 64)
-		if err1 == nil && err2 == nil {
+		if err1 == nil && err2 == nil { // the two head lines are others
 			all[f[0]] = slabCache{objects, size}
 		}
 	}

@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -92,7 +93,7 @@ func newLoop(p *plan, index, conns int) (*loop, error) {
 		l.conns[i] = conn{fd: -1, slot: uint32(i)}
 	}
 	if err := l.timer.open(l); err != nil {
-		return nil, fmt.Errorf("loadtest: %w", err)
+		return nil, errors.Join(fmt.Errorf("loadtest: %w", err), poll.Close())
 	}
 	return l, nil
 }

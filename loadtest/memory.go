@@ -21,7 +21,7 @@ type kernelMemory struct {
 type slabCache struct{ objects, size int64 }
 
 func (d *driver) memory() snapshot {
-	return snapshot{user: d.server.rss(), kernel: readKernelMemory(), both: d.server.local}
+	return snapshot{user: d.server.rss(), kernel: d.kernel.read(), both: d.server.local}
 }
 
 // cacheShare is how many objects a connection a cache has to have grown by, to be

@@ -32,7 +32,7 @@ type Options struct {
 	ServerPIDs []int
 
 	// Notice is told what the preflight found, before the first connection;
-	// Progress is called about five times a second. Both are called from Run's
+	// Progress is called several times a second. Both are called from Run's
 	// goroutine, and may be nil.
 	Notice   func(Notice)
 	Progress func(Progress)

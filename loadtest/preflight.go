@@ -30,11 +30,18 @@ func preflight(o *Options, t target, s *server) (all []Notice) {
 		}
 	}
 	if low, high := portRange(); high > 0 {
-		sources := max(1, len(o.Sources))
-		if most := (high - low + 1) * sources; most < o.Conns {
-			warn(moreSources(o, t, high-low+1),
+		sources, ports := max(1, len(o.Sources)), high-low+1
+		switch most := ports * sources; {
+		case most < o.Conns:
+			warn(moreSources(o, t, ports),
 				"%d local ports (%d to %d) times %d source addresses are %d connections to one destination, fewer than %d",
-				high-low+1, low, high, sources, most, o.Conns)
+				ports, low, high, sources, most, o.Conns)
+		case most < 2*o.Conns:
+			// It goes through the even half of the range before it takes an odd port
+			// (__inet_hash_connect).
+			warn(moreSources(o, t, ports/2),
+				"%d connections need more than half of %d local ports: connect searches long for a free one, and the connection rate is of that",
+				o.Conns, most)
 		}
 	}
 	if n := sysctl("net/core/somaxconn"); n > 0 && n < o.Dialing && s.local {

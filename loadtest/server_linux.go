@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/hex"
 	"fmt"
@@ -87,15 +88,7 @@ func procField(text []byte, name string) int64 {
 func listeners(addr netip.AddrPort) []int {
 	inodes := make(map[string]bool)
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		text, err := os.ReadFile(table)
-		if err != nil {
-			continue // a kernel without that family
-		}
-		for line := range strings.Lines(string(text)) {
-			f := strings.Fields(line)
-			if len(f) < 10 || f[3] != "0A" { // TCP_LISTEN
-				continue
-			}
+		for _, f := range listening(table) {
 			if local, ok := procAddr(f[1]); ok && listensFor(local, addr) {
 				inodes["socket:["+f[9]+"]"] = true
 			}
@@ -117,6 +110,28 @@ func listeners(addr netip.AddrPort) []int {
 	}
 	slices.Sort(pids)
 	return slices.Compact(pids)
+}
+
+// listening returns the fields of a table's listening sockets. The kernel lists them
+// first; the connections behind them may be a million.
+func listening(table string) (lines [][]string) {
+	file, err := os.Open(table)
+	if err != nil {
+		return nil // a kernel without that family
+	}
+	defer file.Close()
+	s := bufio.NewScanner(file)
+	for s.Scan() {
+		f := strings.Fields(s.Text())
+		switch {
+		case len(f) < 10 || f[0] == "sl": // the head line
+		case f[3] == "0A": // TCP_LISTEN
+			lines = append(lines, f)
+		default:
+			return lines
+		}
+	}
+	return lines
 }
 
 func listensFor(local, addr netip.AddrPort) bool {

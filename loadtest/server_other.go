@@ -18,4 +18,9 @@ func (*procFile) rss() int64 { return -1 }
 func processCPU(int) (time.Duration, bool) { return 0, false }
 func openMemory(int) *procFile             { return nil }
 func listeners(netip.AddrPort) []int       { return nil }
-func readKernelMemory() kernelMemory       { return kernelMemory{bytes: -1} }
+
+type kernelProbe struct{}
+
+func openKernelProbe() *kernelProbe     { return &kernelProbe{} }
+func (*kernelProbe) close()             {}
+func (*kernelProbe) read() kernelMemory { return kernelMemory{bytes: -1} }

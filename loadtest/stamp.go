@@ -26,7 +26,8 @@ const (
 	fillShifts = 64 // messages after each other begin at other places of the fill
 )
 
-var stampText = base64.RawStdEncoding
+// stampText is strict, since the last character has bits that decoding would ignore.
+var stampText = base64.RawStdEncoding.Strict()
 
 // MinEchoSize returns the smallest message of an echo in bytes: what carries its
 // number, its time and its check sum.

@@ -25,7 +25,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.Echo != nil {
 		r.Echo.writeText(line)
 	}
-	if r.Idle != nil {
+	if r.Idle != nil && c.Opened > 0 {
 		r.Idle.writeText(line)
 	}
 	r.writeServer(line)

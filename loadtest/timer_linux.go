@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -23,7 +24,10 @@ func (t *timer) open(l *loop) error {
 	}
 	t.fd, t.armed = fd, never
 	l.table = make([]*conn, fd+1)
-	return l.poll.Update(fd, 0, poller.Readable)
+	if err := l.poll.Update(fd, 0, poller.Readable); err != nil {
+		return errors.Join(err, unix.Close(fd))
+	}
+	return nil
 }
 
 // arm asks for a wake-up at a moment on the run's clock; never takes it back.
