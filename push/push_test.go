@@ -32,12 +32,12 @@ const patience = 10 * time.Second
 
 // rig is a push server on a port of its own.
 type rig struct {
-	t    *testing.T
+	t    testing.TB
 	push *push.Server
 	addr string
 }
 
-func start(t *testing.T, o push.Options) *rig {
+func start(t testing.TB, o push.Options) *rig {
 	t.Helper()
 	if o.App == (push.App{}) {
 		o.App = app
@@ -71,9 +71,12 @@ func start(t *testing.T, o push.Options) *rig {
 	return &rig{t: t, push: p, addr: srv.Addr().String()}
 }
 
+// as is the rig in another test's hands.
+func (r *rig) as(t testing.TB) *rig { return &rig{t: t, push: r.push, addr: r.addr} }
+
 // peer is a client that sends and expects frames one by one.
 type peer struct {
-	t    *testing.T
+	t    testing.TB
 	conn *websocket.Conn
 	id   string // socket id
 }
@@ -166,16 +169,21 @@ func (p *peer) fence() {
 	p.expect(protocol.EventPong)
 }
 
-// expectClose reads the error frame and the close that follows it.
+// expectClose wants the connection closed with code, and nothing before.
 func (p *peer) expectClose(code int) {
+	p.t.Helper()
+	if f, err := p.read(); int(websocket.CloseStatus(err)) != code {
+		p.t.Errorf("got %s %s and %v, want close code %d", f.Event, f.Data, err, code)
+	}
+}
+
+// expectError wants pusher:error with code.
+func (p *peer) expectError(code int) {
 	p.t.Helper()
 	f := p.expect(protocol.EventError)
 	var d struct{ Code int }
 	if err := json.Unmarshal(f.Data, &d); err != nil || d.Code != code {
 		p.t.Errorf("pusher:error says %s, want code %d", f.Data, code)
-	}
-	if _, err := p.read(); int(websocket.CloseStatus(err)) != code {
-		p.t.Errorf("connection ended with %v, want close code %d", err, code)
 	}
 }
 
@@ -235,7 +243,7 @@ func (r *rig) publish(body string) {
 }
 
 // eventually waits for what has no message of its own.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {

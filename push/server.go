@@ -139,7 +139,9 @@ func (s *Server) Drain(ctx context.Context) error {
 	}
 	for part := range slices.Chunk(conns, max(batch, 1)) {
 		for _, c := range part {
-			s.disconnect(c, protocol.CodeReconnect, "server is shutting down: reconnect")
+			if ss := sessionOf(c); ss != nil { // else it was accepted in this moment
+				s.disconnect(c, ss.legacy, protocol.CodeReconnect, "server is shutting down: reconnect")
+			}
 		}
 		if s.opts.DrainRate == 0 {
 			continue

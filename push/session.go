@@ -8,11 +8,12 @@ import (
 )
 
 // session is what a connection has from its greeting to its end: its Conn's
-// Data. All but id belongs to the handler, which runs once at a time.
+// Data. What changes belongs to the handler, which runs once at a time.
 type session struct {
-	id   socketID      // set before others can find it
-	due  time.Duration // since the server's start: when its messages so far are paid for
-	subs []*channel
+	id     socketID      // never changes, as legacy
+	due    time.Duration // since the server's start: when its messages so far are paid for
+	subs   []*channel
+	legacy bool // doesn't read close codes
 }
 
 // sessionOf returns nil for a connection that was refused or not yet greeted.

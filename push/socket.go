@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -28,12 +29,14 @@ func (s *Server) verifyOrigin(r *engine.Request) error {
 // open greets a connection, or refuses it by a close code: a browser could not
 // read the status of a failed upgrade.
 func (s *Server) open(c *engine.Conn, r *engine.Request) {
-	if code, msg := s.admit(r); code != 0 {
+	query := r.Query()
+	version, _ := strconv.Atoi(query.Get("protocol")) // 0 is refused with the rest
+	if code, msg := s.admit(r.Path(), query, version); code != 0 {
 		s.counts.refused.Add(1)
-		s.disconnect(c, code, msg)
+		s.disconnect(c, version < readsCodes, code, msg)
 		return
 	}
-	ss := &session{id: s.conns.add(c)}
+	ss := &session{id: s.conns.add(c), legacy: version < readsCodes}
 	c.SetData(ss)
 	hello := fmt.Sprintf(`{"socket_id":"%s","activity_timeout":%d}`, ss.id, int(s.opts.ActivityTimeout/time.Second))
 	s.send(c, protocol.EventConnected, "", protocol.AppendString(nil, hello))
@@ -42,9 +45,13 @@ func (s *Server) open(c *engine.Conn, r *engine.Request) {
 // clientVersion is what a client may call its version, as "8.6.0" or "1.0-rc2".
 var clientVersion = regexp.MustCompile(`^[0-9][0-9A-Za-z.+_-]{0,31}$`)
 
+// readsCodes is the version of the protocol since which clients read close codes
+// and are sent no error besides.
+const readsCodes = 6
+
 // admit returns a close code and its reason, or 0.
-func (s *Server) admit(r *engine.Request) (code int, msg string) {
-	key, ok := strings.CutPrefix(r.Path(), "/app/")
+func (s *Server) admit(path string, query url.Values, version int) (code int, msg string) {
+	key, ok := strings.CutPrefix(path, "/app/")
 	if !ok {
 		return protocol.CodeUnknownPath, "path not found: connect to /app/KEY"
 	}
@@ -54,12 +61,10 @@ func (s *Server) admit(r *engine.Request) (code int, msg string) {
 	if s.draining.Load() {
 		return protocol.CodeOverCapacity, "server is shutting down: try again"
 	}
-	query := r.Query()
-	version := query.Get("protocol")
-	if version == "" {
+	if query.Get("protocol") == "" {
 		return protocol.CodeNoProtocol, "no protocol version: add ?protocol=7"
 	}
-	if v, err := strconv.Atoi(version); err != nil || v < protocol.MinVersion || v > protocol.MaxVersion {
+	if version < protocol.MinVersion || version > protocol.MaxVersion {
 		return protocol.CodeUnsupportedProtocol, "unsupported protocol version: 5, 6 and 7 are spoken"
 	}
 	if v := query.Get("version"); v != "" && !clientVersion.MatchString(v) {
@@ -68,10 +73,12 @@ func (s *Server) admit(r *engine.Request) (code int, msg string) {
 	return 0, ""
 }
 
-// disconnect tells why in a frame, for clients that don't read close codes, and
-// closes. reason is at most 123 bytes (RFC 6455 5.5).
-func (s *Server) disconnect(c *engine.Conn, code int, reason string) {
-	s.fail(c, code, reason)
+// disconnect closes, and tells a legacy client why in a frame before. reason is
+// at most 123 bytes (RFC 6455 5.5).
+func (s *Server) disconnect(c *engine.Conn, legacy bool, code int, reason string) {
+	if legacy {
+		s.fail(c, code, reason)
+	}
 	// A connection that is closing already needs nothing more.
 	_ = c.Close(engine.CloseCode(code), reason)
 }
@@ -104,7 +111,7 @@ func (s *Server) message(c *engine.Conn, m engine.Message) {
 	}
 	if !ss.allow(time.Since(s.start), time.Second/time.Duration(s.opts.MessageRate), s.opts.MessageBurst) {
 		s.counts.rateLimited.Add(1)
-		s.disconnect(c, protocol.CodeOverCapacity, fmt.Sprintf("more than %d messages a second: send fewer", s.opts.MessageRate))
+		s.disconnect(c, ss.legacy, protocol.CodeOverCapacity, fmt.Sprintf("more than %d messages a second: send fewer", s.opts.MessageRate))
 		return
 	}
 	var f protocol.Frame

@@ -39,18 +39,24 @@ func TestRefusedConnectionsGetTheCodeOfTheProtocol(t *testing.T) {
 	tests := []struct {
 		target string
 		code   int
+		legacy bool // an error comes first: who asks may not read close codes
 	}{
-		{"/app/wrong?protocol=7", protocol.CodeUnknownApp},
-		{"/app/" + app.Key + "x?protocol=7", protocol.CodeUnknownApp},
-		{"/elsewhere?protocol=7", protocol.CodeUnknownPath},
-		{"/app/" + app.Key, protocol.CodeNoProtocol},
-		{"/app/" + app.Key + "?protocol=4", protocol.CodeUnsupportedProtocol},
-		{"/app/" + app.Key + "?protocol=8", protocol.CodeUnsupportedProtocol},
-		{"/app/" + app.Key + "?protocol=seven", protocol.CodeUnsupportedProtocol},
-		{"/app/" + app.Key + "?protocol=7&version=%22x", protocol.CodeInvalidVersion},
+		{"/app/wrong?protocol=7", protocol.CodeUnknownApp, false},
+		{"/app/wrong?protocol=5", protocol.CodeUnknownApp, true},
+		{"/app/" + app.Key + "x?protocol=7", protocol.CodeUnknownApp, false},
+		{"/elsewhere?protocol=7", protocol.CodeUnknownPath, false},
+		{"/app/" + app.Key, protocol.CodeNoProtocol, true},
+		{"/app/" + app.Key + "?protocol=4", protocol.CodeUnsupportedProtocol, true},
+		{"/app/" + app.Key + "?protocol=8", protocol.CodeUnsupportedProtocol, false},
+		{"/app/" + app.Key + "?protocol=seven", protocol.CodeUnsupportedProtocol, true},
+		{"/app/" + app.Key + "?protocol=7&version=%22x", protocol.CodeInvalidVersion, false},
 	}
 	for _, tt := range tests {
-		r.dial(tt.target).expectClose(tt.code)
+		p := r.dial(tt.target)
+		if tt.legacy {
+			p.expectError(tt.code)
+		}
+		p.expectClose(tt.code)
 	}
 	if got := r.metric("roost_push_connections"); got != "0" {
 		t.Errorf("%s connections counted, want 0", got)
