@@ -40,6 +40,17 @@ func (s *Server) HandleUpgrade(w http.ResponseWriter, r *http.Request) error {
 		s.refuseHTTP(w, err)
 		return err
 	}
+	addr, err := s.room(&req)
+	if err != nil {
+		s.refuseHTTP(w, err)
+		return err
+	}
+	adopted := false
+	defer func() {
+		if !adopted {
+			s.leave(addr)
+		}
+	}()
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		err = fmt.Errorf("engine: the connection cannot be taken over from net/http: %w", err)
@@ -51,12 +62,31 @@ func (s *Server) HandleUpgrade(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	head, err := unread(rw.Reader)
+	head, err := unread(rw.Reader, conn)
 	if err != nil {
 		return errors.Join(err, sock.Close(fd))
 	}
 	answer := codec.AppendSwitching(nil, []byte(r.Header.Get("Sec-WebSocket-Key")), up.protocol, up.extensions, up.header)
-	return s.adopt(fd, &pending{req: req, answer: answer, up: up, rest: head})
+	err = s.adopt(fd, addr, &pending{req: req, answer: answer, up: up, rest: head})
+	adopted = err == nil
+	return err
+}
+
+// room finds out whether the limits leave room for r's connection, and counts it
+// in for its address, if connections of an address are counted.
+func (s *Server) room(r *Request) (addr remoteKey, err error) {
+	if most := s.e.cfg.MaxConns; most > 0 && s.e.conns.Load() >= int64(most) {
+		return addr, &codec.HandshakeError{Status: http.StatusServiceUnavailable, Msg: "Too many connections"}
+	}
+	from, ok := r.RemoteAddr().(*net.TCPAddr)
+	if s.opts.MaxConnsPerIP <= 0 || !ok {
+		return addr, nil
+	}
+	addr = from.AddrPort().Addr().Unmap()
+	if !s.enter(addr) {
+		return remoteKey{}, &codec.HandshakeError{Status: http.StatusTooManyRequests, Msg: "Too many connections from your address"}
+	}
+	return addr, nil
 }
 
 // refuseHTTP answers through net/http in the shape of our own listener's answers.
@@ -92,9 +122,13 @@ func descriptor(conn net.Conn) (int, error) {
 }
 
 // unread returns what net/http read beyond the request: frames that came with it.
-func unread(r *bufio.Reader) ([]byte, error) {
+func unread(r *bufio.Reader, conn net.Conn) ([]byte, error) {
 	p, err := r.Peek(r.Buffered())
-	return append([]byte(nil), p...), err
+	head := append([]byte(nil), p...)
+	if rc, ok := conn.(*readConn); ok {
+		head = append(head, rc.head...)
+	}
+	return head, err
 }
 
 // pending is an upgrade that was decided on before the engine had the connection.
@@ -106,7 +140,7 @@ type pending struct {
 }
 
 // adopt makes fd a connection of the engine, whose first turn carries out p.
-func (s *Server) adopt(fd int, p *pending) error {
+func (s *Server) adopt(fd int, addr remoteKey, p *pending) error {
 	if fd >= maxFDs {
 		return errors.Join(fmt.Errorf("engine: descriptor %d: the table ends at %d", fd, maxFDs), sock.Close(fd))
 	}
@@ -118,7 +152,8 @@ func (s *Server) adopt(fd int, p *pending) error {
 	l.stats.accepted.Add(1)
 	c := newConn(l, &s.policy, fd)
 	p.req.conn = c
-	c.extra().hs = &handshake{pending: p}
+	x := c.extra()
+	x.hs, x.addr = &handshake{pending: p}, addr
 	c.enter()
 	c.kick(markKick)
 	return nil

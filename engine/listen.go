@@ -178,6 +178,18 @@ func (s *Server) enter(addr remoteKey) bool {
 	return true
 }
 
+// leave counts a connection of addr out; the zero address was not counted.
+func (s *Server) leave(addr remoteKey) {
+	if !addr.IsValid() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.remotes[addr]--; s.remotes[addr] <= 0 {
+		delete(s.remotes, addr)
+	}
+}
+
 // turnAway costs two system calls and no memory. A short answer fits a new
 // socket's buffer; closing with the request unread may turn it into a reset.
 func (l *loop) turnAway(fd int, answer []byte) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -89,8 +90,18 @@ func (r *Request) TLS() *tls.ConnectionState {
 	return r.tls
 }
 
-// RemoteAddr returns the peer's address.
-func (r *Request) RemoteAddr() net.Addr { return r.conn.RemoteAddr() }
+// RemoteAddr returns the peer's address, nil when it is none of TCP.
+func (r *Request) RemoteAddr() net.Addr {
+	if r.http == nil {
+		return r.conn.RemoteAddr()
+	}
+	// Before the engine has the connection, net/http's word is all there is.
+	from, err := netip.ParseAddrPort(r.http.RemoteAddr)
+	if err != nil {
+		return nil
+	}
+	return net.TCPAddrFromAddrPort(from)
+}
 
 // HTTP returns the request as net/http has it, without a body. It is a copy: it
 // stays valid.

@@ -132,12 +132,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // left counts a connection out.
 func (s *Server) left(c *Conn) {
-	if c.ext != nil && c.ext.addr.IsValid() {
-		s.mu.Lock()
-		if s.remotes[c.ext.addr]--; s.remotes[c.ext.addr] <= 0 {
-			delete(s.remotes, c.ext.addr)
-		}
-		s.mu.Unlock()
+	if c.ext != nil {
+		s.leave(c.ext.addr)
 	}
 	if s.conns.Add(-1) == 0 && s.closing.Load() {
 		s.last()

@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// web answers with what it was asked.
+var web = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	fmt.Fprintf(w, "%s %s %s %v %v", r.Method, r.URL, body, err, r.RemoteAddr != "")
+})
+
+func (p *peer) wantBody(status int, body string) {
+	p.t.Helper()
+	res := p.response()
+	got, _ := io.ReadAll(res.Body)
+	if res.StatusCode != status || string(got) != body {
+		p.t.Fatalf("%s %q, want %d %q", res.Status, got, status, body)
+	}
+}
+
+func TestPlainRequests(t *testing.T) {
+	modes(t, func(t *testing.T, cfg Config) {
+		s := serve(t, ServerOptions{Config: cfg, HTTP: web})
+		const post = "POST /a?b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+		p := connect(t, s)
+		p.write([]byte(post + "hello")) // the body with the head
+		p.wantBody(200, "POST /a?b hello <nil> true")
+		p.write([]byte("GET /again HTTP/1.1\r\nHost: x\r\n\r\n")) // the same connection
+		p.wantBody(200, "GET /again  <nil> true")
+
+		p = connect(t, s)
+		p.write([]byte(post + "hel"))
+		p.write([]byte("lo"))
+		p.wantBody(200, "POST /a?b hello <nil> true")
+		// Two requests in one segment.
+		p = connect(t, s)
+		p.write([]byte(post + "12345GET /second HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+		p.wantBody(200, "POST /a?b 12345 <nil> true")
+		p.wantBody(200, "GET /second  <nil> true")
+		p.end()
+	})
+}
+
+func TestPlainLargeBody(t *testing.T) {
+	s := serve(t, ServerOptions{HTTP: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, n, err)
+	})})
+	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).
+		Post("http://"+s.Addr().String(), "text/plain", strings.NewReader(strings.Repeat("x", 3<<20)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, _ := io.ReadAll(res.Body); string(body) != "3145728 <nil>" {
+		t.Fatalf("%s", body)
+	}
+}
+
+// A connection that was plain HTTP at first may ask for an upgrade later.
+func TestPlainThenUpgrade(t *testing.T) {
+	modes(t, func(t *testing.T, cfg Config) {
+		j := newJournal()
+		s := serve(t, ServerOptions{Config: cfg, HTTP: web, Handler: j.echo()})
+		p := connect(t, s)
+		p.write([]byte("GET /plain HTTP/1.1\r\nHost: x\r\n\r\n"))
+		p.wantBody(200, "GET /plain  <nil> true")
+		p.write([]byte(upgradeHead), frameOf(Text, "pipelined"))
+		p.switched()
+		p.want("text pipelined")
+		p.write(closeOf(1000, ""))
+		p.want("close 1000")
+		p.end()
+		p.fin()
+		j.want(t, "open", "text pipelined", "close 1000")
+
+		// All in one segment, and more of it than net/http's reader holds.
+		p = connect(t, s)
+		big := strings.Repeat("z", 10_000)
+		p.write([]byte("GET /plain HTTP/1.1\r\nHost: x\r\n\r\n"), []byte(upgradeHead), frameOf(Text, big), closeOf(1000, ""))
+		p.wantBody(200, "GET /plain  <nil> true")
+		p.switched()
+		p.want("text "+big, "close 1000")
+		p.end()
+		p.fin()
+		j.want(t, "open", "text "+big, "close 1000")
+	})
+}
+
+func TestPlainConnectionsLeaveTheEngine(t *testing.T) {
+	s := serve(t, ServerOptions{HTTP: web})
+	p := connect(t, s)
+	p.write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+	p.wantBody(200, "GET /  <nil> true")
+	eventually(t, "the engine to let go", func() bool { return s.e.Stats().Conns == 0 })
+	p.write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+	p.wantBody(200, "GET /  <nil> true")
+}
