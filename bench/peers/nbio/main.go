@@ -1,0 +1,53 @@
+// Command nbio echoes with github.com/lesismal/nbio in its non-blocking mode:
+// pollers that read, and its pool of goroutines that calls the handler.
+package main
+
+import (
+	"log"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/lesismal/nbio/logging"
+	"github.com/lesismal/nbio/nbhttp"
+	"github.com/lesismal/nbio/nbhttp/websocket"
+
+	"github.com/roost-ws/roost/bench/peers/contract"
+)
+
+func main() {
+	o := contract.Parse()
+	logging.SetLevel(logging.LevelError)
+	var room contract.Room[*websocket.Conn]
+	u := websocket.NewUpgrader()
+	u.KeepaliveTime = 0 // no read deadline: the others have none
+	u.MessageLengthLimit = contract.MaxMessage
+	u.CheckOrigin = func(*http.Request) bool { return true }
+	u.OnMessage(func(c *websocket.Conn, op websocket.MessageType, msg []byte) {
+		if o.Broadcast {
+			room.Each(func(to *websocket.Conn) error { return to.WriteMessage(op, msg) })
+		} else {
+			_ = c.WriteMessage(op, msg)
+		}
+	})
+	if o.Broadcast {
+		u.OnOpen(room.Join)
+		u.OnClose(func(c *websocket.Conn, _ error) { room.Leave(c) })
+	}
+	e := nbhttp.NewEngine(nbhttp.Config{
+		Network:                 "tcp",
+		Addrs:                   []string{o.Addr},
+		ReleaseWebsocketPayload: true,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = u.Upgrade(w, r, nil)
+		}),
+	})
+	if err := e.Start(); err != nil {
+		log.Fatal(err)
+	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	<-stop
+	e.Stop()
+}
