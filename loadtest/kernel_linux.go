@@ -30,13 +30,12 @@ func (p *kernelProbe) close() {
 	}
 }
 
-// read adds what the slab allocator has (sockets, inodes, dentries, epoll's items) and
-// the pages of TCP's buffers.
 func (p *kernelProbe) read() kernelMemory {
-	k := kernelMemory{bytes: -1, caches: slabCaches(content(p.slabinfo))}
+	k := kernelMemory{slab: -1, caches: slabCaches(content(p.slabinfo))}
 	if slab := procField([]byte(content(p.meminfo)), "Slab:"); slab >= 0 {
-		k.bytes = slab<<10 + tcpPages(content(p.sockstat))*int64(os.Getpagesize())
+		k.slab = slab << 10
 	}
+	k.buffers = tcpPages(content(p.sockstat)) * int64(os.Getpagesize())
 	return k
 }
 

@@ -3,6 +3,7 @@ package loadtest
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // snapshot is memory at one moment.
@@ -14,8 +15,9 @@ type snapshot struct {
 
 // kernelMemory is the machine's, as far as sockets take part in it.
 type kernelMemory struct {
-	bytes  int64 // slab, and pages of TCP buffers; -1 = not known
-	caches map[string]slabCache
+	slab    int64 // bytes of the whole slab allocator; -1 = not known
+	buffers int64 // bytes of TCP's buffers
+	caches  map[string]slabCache
 }
 
 type slabCache struct{ objects, size int64 }
@@ -24,33 +26,65 @@ func (d *driver) memory() snapshot {
 	return snapshot{user: d.server.rss(), kernel: d.kernel.read(), both: d.server.local}
 }
 
-// cacheShare is how many objects a connection a cache has to have grown by, to be
-// worth a mention.
-const cacheShare = 0.3
-
 // newMemory divides growth by the connections that stood at each moment. It is
 // nil when there were none.
 func newMemory(before, opened, after snapshot, atOpened, standing int) *Memory {
 	if atOpened == 0 || standing == 0 {
 		return nil
 	}
-	m := &Memory{
+	return &Memory{
 		User:       growth(before.user, after.user, standing),
 		UserOpened: growth(before.user, opened.user, atOpened),
-		Kernel:     growth(before.kernel.bytes, after.kernel.bytes, standing),
-		BothEnds:   after.both,
+		Kernel:     newKernel(before, after, standing),
 	}
-	for name, a := range after.kernel.caches {
-		n := float64(a.objects-before.kernel.caches[name].objects) / float64(standing)
-		if n >= cacheShare {
-			m.Caches = append(m.Caches, Cache{Name: name, ObjectSize: int(a.size), PerConnection: n})
+}
+
+// cacheShare is how many objects a connection a cache has to have grown by, to
+// count as taking part in it.
+const cacheShare = 0.3
+
+func newKernel(before, after snapshot, standing int) *Kernel {
+	from, to := &before.kernel, &after.kernel
+	if from.slab < 0 || to.slab < 0 {
+		return nil
+	}
+	k := &Kernel{BothEnds: after.both, WholeSlab: len(to.caches) == 0}
+	bytes := float64(to.buffers - from.buffers)
+	if k.WholeSlab {
+		bytes += float64(to.slab - from.slab)
+	}
+	for name, cache := range to.caches {
+		objects := from.grown(to, name)
+		if share := float64(objects) / float64(standing); share >= cacheShare {
+			k.Caches = append(k.Caches, Cache{Name: name, ObjectSize: int(cache.size), PerConnection: share})
+			bytes += float64(objects * cache.size)
 		}
 	}
-	slices.SortFunc(m.Caches, func(a, b Cache) int {
+	k.PerConnection = bytes / float64(standing)
+	slices.SortFunc(k.Caches, func(a, b Cache) int {
 		return cmp.Or(cmp.Compare(b.PerConnection*float64(b.ObjectSize), a.PerConnection*float64(a.ObjectSize)), cmp.Compare(a.Name, b.Name))
 	})
-	return m
+	return k
 }
+
+// grown is how many objects a cache grew by, as far as sockets may be the reason:
+// files that somebody read meanwhile fill caches too. A socket has one dentry and one inode,
+// whatever else these caches got.
+func (k *kernelMemory) grown(to *kernelMemory, name string) int64 {
+	n := to.caches[name].objects - k.caches[name].objects
+	switch {
+	case name == "dentry", name == "lsm_inode_cache":
+		return min(n, k.grown(to, socketInodes))
+	case name == socketInodes:
+		return n
+	case strings.HasSuffix(name, "inode_cache"), strings.HasPrefix(name, "kmalloc-rcl-"),
+		name == "buffer_head", name == "extent_status", name == "radix_tree_node":
+		return 0
+	}
+	return n
+}
+
+const socketInodes = "sock_inode_cache"
 
 func growth(before, after int64, connections int) *Growth {
 	if before < 0 || after < 0 {

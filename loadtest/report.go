@@ -49,12 +49,19 @@ type Memory struct {
 	User *Growth `json:"user,omitempty"`
 	// UserOpened is the same right after the last handshake.
 	UserOpened *Growth `json:"user_opened,omitempty"`
-	// Kernel is the whole machine's: slab caches, and pages of socket buffers. It holds both
-	// ends of a connection when the server is on this machine (BothEnds), and
-	// whatever else the machine did meanwhile.
-	Kernel   *Growth `json:"kernel,omitempty"`
-	BothEnds bool    `json:"both_ends"`
-	Caches   []Cache `json:"caches,omitempty"` // the slab caches of which a connection takes part
+	Kernel     *Kernel `json:"kernel,omitempty"`
+}
+
+// Kernel is what the kernel of this machine took: of both ends of a connection
+// when the server runs here. Whatever else the machine did meanwhile is in it too, as far as
+// it cannot be told apart.
+type Kernel struct {
+	PerConnection float64 `json:"per_connection"` // bytes
+	BothEnds      bool    `json:"both_ends"`
+	// WholeSlab says that slab caches could not be read one by one (that is
+	// root's), and all that the slab allocator grew by is counted.
+	WholeSlab bool    `json:"whole_slab"`
+	Caches    []Cache `json:"caches"` // what is counted; else empty
 }
 
 // Growth is memory before and after, in bytes.

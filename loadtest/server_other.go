@@ -23,4 +23,4 @@ type kernelProbe struct{}
 
 func openKernelProbe() *kernelProbe     { return &kernelProbe{} }
 func (*kernelProbe) close()             {}
-func (*kernelProbe) read() kernelMemory { return kernelMemory{bytes: -1} }
+func (*kernelProbe) read() kernelMemory { return kernelMemory{slab: -1} }

@@ -3,6 +3,7 @@ package loadtest
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -94,20 +95,25 @@ func (i *IdleReport) writeText(line liner) {
 			size(m.User.Before), size(m.User.After), amount(m.UserOpened.PerConnection))
 	}
 	if m.Kernel != nil {
-		ends := "our end only"
-		if m.BothEnds {
-			ends = "both ends, as the server is on this machine"
-		}
-		line("kernel", "%s B a connection: slab and socket buffers, %s", amount(m.Kernel.PerConnection), ends)
+		m.Kernel.writeText(line)
 	}
-	var caches []string
-	for _, c := range m.Caches {
-		caches = append(caches, fmt.Sprintf("%s %.1f × %d", c.Name, c.PerConnection, c.ObjectSize))
+}
+
+func (k *Kernel) writeText(line liner) {
+	of, ends := "the sockets' slab caches and buffers", "our end only"
+	if k.WholeSlab {
+		of = "all slab caches (one by one they are root's to see) and socket buffers"
 	}
-	for len(caches) > 0 {
-		n := min(5, len(caches))
-		line("", "  %s", strings.Join(caches[:n], ", "))
-		caches = caches[n:]
+	if k.BothEnds {
+		ends = "both ends, as the server is on this machine"
+	}
+	line("kernel", "%s B a connection: %s, %s", amount(k.PerConnection), of, ends)
+	caches := make([]string, len(k.Caches))
+	for i, c := range k.Caches {
+		caches[i] = fmt.Sprintf("%s %.1f × %d", c.Name, c.PerConnection, c.ObjectSize)
+	}
+	for some := range slices.Chunk(caches, 5) {
+		line("", "  %s", strings.Join(some, ", "))
 	}
 }
 

@@ -1,0 +1,26 @@
+package loadtest
+
+import "testing"
+
+func TestFilesThatOthersReadAreNotTheConnections(t *testing.T) {
+	at := func(tcp, sock, dentry, ext4 int64) snapshot {
+		return snapshot{user: -1, both: true, kernel: kernelMemory{slab: 1 << 20, buffers: 0, caches: map[string]slabCache{
+			"TCP": {tcp, 2368}, "sock_inode_cache": {sock, 832}, "dentry": {dentry, 192}, "ext4_inode_cache": {ext4, 1128}, "few": {1, 8},
+		}}}
+	}
+	before, after := at(10, 20, 30, 40), at(2010, 2020, 9030, 9040)
+	m := newMemory(before, after, after, 1000, 1000)
+	const want = 2*2368 + 2*832 + 2*192
+	if m.Kernel.PerConnection != want || len(m.Kernel.Caches) != 3 || m.User != nil {
+		t.Errorf("%+v, want %d bytes of 3 caches", m.Kernel, want)
+	}
+}
+
+func TestWithoutCachesTheWholeSlabCounts(t *testing.T) {
+	before := snapshot{kernel: kernelMemory{slab: 1000, buffers: 100}}
+	after := snapshot{kernel: kernelMemory{slab: 9000, buffers: 300}, user: 5000}
+	m := newMemory(before, after, after, 10, 20)
+	if !m.Kernel.WholeSlab || m.Kernel.PerConnection != 410 || m.User.PerConnection != 250 || m.UserOpened.PerConnection != 500 {
+		t.Errorf("kernel %+v, user %+v, opened %+v", m.Kernel, m.User, m.UserOpened)
+	}
+}
