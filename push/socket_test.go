@@ -3,7 +3,6 @@ package push_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -229,45 +228,5 @@ func TestOriginsAreCheckedWhenGiven(t *testing.T) {
 		if err == nil {
 			conn.CloseNow()
 		}
-	}
-}
-
-func TestPublisherCanLeaveOneConnectionOut(t *testing.T) {
-	r := start(t, push.Options{})
-	a, b := r.subscriber("c"), r.subscriber("c")
-	r.publish(fmt.Sprintf(`{"name":"e","channel":"c","data":"","socket_id":"%s"}`, a.id))
-	b.expect("e")
-	a.fence()
-	old := a.id
-	a.conn.CloseNow()
-	eventually(t, "a is gone", func() bool { return r.metric("roost_push_connections") == "1" })
-	again := r.subscriber("c")
-	if again.id == old {
-		t.Fatalf("socket id %s given twice", old)
-	}
-	r.publish(fmt.Sprintf(`{"name":"e","channel":"c","data":"","socket_id":"%s"}`, old))
-	again.expect("e")
-}
-
-func TestDrainSendsEveryoneElsewhere(t *testing.T) {
-	r := start(t, push.Options{DrainRate: 1000})
-	peers := []*peer{r.connect(), r.connect(), r.connect()}
-	if status, _ := r.do(r.plain("GET", "/readyz", "")); status != http.StatusOK {
-		t.Errorf("readyz %d before", status)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := r.push.Drain(ctx); err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range peers {
-		p.expectClose(protocol.CodeReconnect)
-	}
-	r.dial("/app/" + app.Key + "?protocol=7").expectClose(protocol.CodeOverCapacity)
-	if status, _ := r.do(r.plain("GET", "/readyz", "")); status != http.StatusServiceUnavailable {
-		t.Errorf("readyz %d while draining", status)
-	}
-	if status, _ := r.do(r.plain("GET", "/healthz", "")); status != http.StatusOK {
-		t.Errorf("healthz %d while draining", status)
 	}
 }
