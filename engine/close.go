@@ -148,12 +148,26 @@ func (c *Conn) step() (end bool) {
 		// Closing the descriptor now could answer what is still unread with RST,
 		// and RST can overtake the close frame (RFC 6455 section 7.1.1).
 		c.set(flagFIN)
+		if c.is(flagTLS) && !c.notify() {
+			return false
+		}
 		if err := sock.Shutdown(int(c.fd)); err != nil {
 			return true // not connected any more
 		}
 		c.rearm()
 	}
 	return false
+}
+
+// notify sends TLS's own end, close_notify, before the FIN. It reports false when
+// that must wait for room; the FIN is then left to close(2). Under mu.
+func (c *Conn) notify() bool {
+	t := c.ext.tls
+	if t.conn.CloseWrite() == nil {
+		c.outbox().addSealed(t.take(), &c.loop.bytes)
+		c.flush()
+	}
+	return c.out == nil || c.out.empty()
 }
 
 // outcome is what Handler.Error and Handler.Close are told. Under mu.

@@ -48,6 +48,7 @@ type inbound struct {
 type extra struct {
 	hs       *handshake
 	deflate  *deflate // set before the connection opens
+	tls      *tlsConn // set before the connection is watched
 	protocol string
 	code     CloseCode // from the peer's close frame
 	reason   string
@@ -94,7 +95,7 @@ const (
 	flagEOF                                // the peer's came
 	flagBroken                             // the descriptor failed: nothing more goes out
 	flagKilled                             // finish at the next step
-	flagPinged                             // a heartbeat is out
+	flagPinged                             // a heartbeat is out and nothing came since
 	flagFull                               // the outbox was above its high-water mark
 	flagFragment                           // a message is being sent in fragments
 	flagDeflate                            // permessage-deflate was agreed: ext.deflate is set

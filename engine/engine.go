@@ -93,6 +93,8 @@ type Engine struct {
 	table   table
 	start   time.Time
 
+	handshakes atomic.Int64 // TLS, under way
+
 	conns  atomic.Int64  // descriptors held by connections, handshakes included
 	next   atomic.Uint32 // round robin over loops
 	panics atomic.Uint64

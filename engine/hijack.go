@@ -2,11 +2,13 @@ package engine
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"syscall"
+	"time"
 
 	"github.com/roost-ws/roost/codec"
 	"github.com/roost-ws/roost/internal/sock"
@@ -18,6 +20,9 @@ func dup(fd int) (int, error) { return sock.Dup(fd) }
 // send on a connection that was plain HTTP at first.
 func (s *Server) upgradeOr(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if state, ok := r.Context().Value(tlsKey{}).(*tls.ConnectionState); ok {
+			r.TLS = state
+		}
 		if codec.WantsUpgrade(r) {
 			s.ServeHTTP(w, r)
 			return
@@ -57,8 +62,7 @@ func (s *Server) HandleUpgrade(w http.ResponseWriter, r *http.Request) error {
 		s.refuseHTTP(w, &codec.HandshakeError{Status: http.StatusUpgradeRequired, Msg: "WebSocket needs HTTP/1.1"})
 		return err
 	}
-	defer conn.Close() // gives back its netFD, pollDesc and goroutine; ours is a duplicate
-	fd, err := descriptor(conn)
+	fd, err := takeOver(conn)
 	if err != nil {
 		return err
 	}
@@ -101,24 +105,41 @@ func (s *Server) refuseHTTP(w http.ResponseWriter, err error) {
 	_ = rw.Flush()
 }
 
-// descriptor duplicates conn's.
-func descriptor(conn net.Conn) (int, error) {
+// takeOver makes a descriptor of conn, which it closes or keeps: closing gives back
+// its netFD, its pollDesc and, of net/http, its goroutine and buffers.
+func takeOver(conn net.Conn) (int, error) {
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return -1, errors.Join(fmt.Errorf("engine: %w", err), conn.Close())
+	}
+	fd, bridged, err := descriptor(conn)
+	if bridged && err == nil {
+		return fd, nil
+	}
+	return fd, errors.Join(err, conn.Close())
+}
+
+// descriptor duplicates conn's. A connection that is none of the kernel's, or is
+// encrypted by somebody else, has none of use: it gets a bridge.
+func descriptor(conn net.Conn) (fd int, bridged bool, err error) {
+	if r, ok := conn.(*readConn); ok && r.tls == nil {
+		conn = r.Conn
+	}
 	sc, ok := conn.(syscall.Conn)
 	if !ok {
-		return -1, fmt.Errorf("engine: %T has no descriptor", conn)
+		fd, err = bridge(conn)
+		return fd, true, err
 	}
 	raw, err := sc.SyscallConn()
 	if err != nil {
-		return -1, fmt.Errorf("engine: %w", err)
+		return -1, false, fmt.Errorf("engine: %w", err)
 	}
-	fd := -1
 	if cerr := raw.Control(func(p uintptr) { fd, err = sock.Dup(int(p)) }); cerr != nil {
 		err = cerr
 	}
 	if err != nil {
-		return -1, fmt.Errorf("engine: %w", err)
+		return -1, false, fmt.Errorf("engine: %w", err)
 	}
-	return fd, nil
+	return fd, false, nil
 }
 
 // unread returns what net/http read beyond the request: frames that came with it.

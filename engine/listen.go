@@ -164,6 +164,10 @@ func (in *listener) admit(fd int, from netip.AddrPort) {
 		}
 		c.extra().addr = from.Addr()
 	}
+	if s.tls != nil {
+		c.extra().tls = newTLS(c, s.tls, false)
+		c.set(flagTLS)
+	}
 	c.enter()
 }
 

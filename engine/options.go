@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -30,6 +31,11 @@ type ServerOptions struct {
 	RecvBuffer, SendBuffer int
 	DeferAccept, BusyPoll  time.Duration
 
+	// TLS makes the listener speak TLS. Certificates are chosen and replaced by its
+	// GetCertificate or GetConfigForClient. NextProtos is set to http/1.1, as
+	// WebSockets need.
+	TLS *tls.Config
+
 	// Handler is what all connections begin with.
 	Handler Handler
 	// HTTP answers requests on the same port that ask for no upgrade. nil
@@ -50,26 +56,38 @@ type ServerOptions struct {
 	// Headers may add to the 101 answer.
 	Headers func(h http.Header, r *Request)
 
-	// PerMessageDeflate offers compression (RFC 7692); nil does not. It is only read.
-	PerMessageDeflate *DeflateOptions
-	// DeflateConcurrency is the most compressions and inflations at once; 0 is one
-	// a usable core.
+	// MaxConnsPerIP is the most connections from one address; 0 is no limit.
+	MaxConnsPerIP int
+
+	// What follows is as in ConnOptions.
+
+	PerMessageDeflate  *DeflateOptions
 	DeflateConcurrency int
 
-	MaxPayload         int64 // bytes of one message; 0 is 100 MiB
-	MaxFragments       int   // frames of one message; 0 is 16,384
-	MaxHeader          int   // bytes of the request's header block; 0 is 8 KiB
-	MaxOutbox          int   // bytes queued for one connection; 0 is 16 MiB
+	MaxPayload         int64
+	MaxFragments       int
+	MaxHeader          int
+	MaxOutbox          int
 	SlowPolicy         SlowPolicy
-	MaxConnsPerIP      int  // connections from one address; 0 is no limit
-	DisableAutoPong    bool // answer pings in Handler.Ping instead
-	SkipUTF8Validation bool // take text and close reasons as they come
+	DisableAutoPong    bool
+	SkipUTF8Validation bool
 
-	HandshakeTimeout time.Duration // 0 is 10 s
-	IdleTimeout      time.Duration // nothing came for so long: close 1001; 0 is off
-	PingInterval     time.Duration // nothing came for so long: ping; for twice: terminate; 0 is off
-	CloseTimeout     time.Duration // from our close frame to the end; 0 is 30 s
-	WriteTimeout     time.Duration // the kernel took nothing for so long: terminate; 0 is off
+	HandshakeTimeout time.Duration
+	IdleTimeout      time.Duration
+	PingInterval     time.Duration
+	CloseTimeout     time.Duration
+	WriteTimeout     time.Duration
+}
+
+func (o *ServerOptions) conns() *ConnOptions {
+	return &ConnOptions{
+		PerMessageDeflate: o.PerMessageDeflate, DeflateConcurrency: o.DeflateConcurrency,
+		MaxPayload: o.MaxPayload, MaxFragments: o.MaxFragments, MaxHeader: o.MaxHeader,
+		MaxOutbox: o.MaxOutbox, SlowPolicy: o.SlowPolicy,
+		DisableAutoPong: o.DisableAutoPong, SkipUTF8Validation: o.SkipUTF8Validation,
+		HandshakeTimeout: o.HandshakeTimeout, IdleTimeout: o.IdleTimeout, PingInterval: o.PingInterval,
+		CloseTimeout: o.CloseTimeout, WriteTimeout: o.WriteTimeout,
+	}
 }
 
 func (o *ServerOptions) check() error {
@@ -78,27 +96,5 @@ func (o *ServerOptions) check() error {
 			return fmt.Errorf("engine: Addr %q: want host:port: %w", o.Addr, err)
 		}
 	}
-	if o.PerMessageDeflate != nil {
-		if err := o.PerMessageDeflate.Validate(); err != nil {
-			return fmt.Errorf("engine: PerMessageDeflate: %w", err)
-		}
-	}
-	if o.SlowPolicy > SlowDrop {
-		return fmt.Errorf("engine: SlowPolicy %d: want SlowClose or SlowDrop", o.SlowPolicy)
-	}
-	for _, d := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"HandshakeTimeout", o.HandshakeTimeout}, {"IdleTimeout", o.IdleTimeout},
-		{"PingInterval", o.PingInterval}, {"CloseTimeout", o.CloseTimeout}, {"WriteTimeout", o.WriteTimeout},
-	} {
-		if d.value > maxTimeout {
-			return fmt.Errorf("engine: %s %v: want at most %v", d.name, d.value, maxTimeout)
-		}
-	}
-	return nil
+	return o.conns().check()
 }
-
-// maxTimeout keeps sums of ticks far from their end.
-const maxTimeout = 30 * 24 * time.Hour

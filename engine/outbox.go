@@ -17,6 +17,8 @@ type outbox struct {
 	size   int    // bytes not written
 	since  uint32 // tick at which the kernel took no more
 	acks   []ack  // to be called by the next turn
+	sealed []byte // TLS records before the chunks, of which off bytes are written
+	off    int
 }
 
 // ack is a Done function and what it is to be told.
@@ -157,6 +159,9 @@ func (o *outbox) drop(c *chunk, err error, b *codec.Bytes) {
 // settle moves the last chunk's bytes to where they fit: a connection that does
 // not read may keep them for long, and there may be many of its kind.
 func (o *outbox) settle(b *codec.Bytes) {
+	if o.head == len(o.chunks) {
+		return
+	}
 	last := &o.chunks[len(o.chunks)-1]
 	if last.frame != nil || last.done != nil || len(last.b)-last.off > cap(last.b)/2 {
 		return
@@ -172,7 +177,10 @@ func (o *outbox) reset(b *codec.Bytes) {
 	for i := o.head; i < len(o.chunks); i++ {
 		o.drop(&o.chunks[i], ErrUnsent, b)
 	}
-	o.chunks, o.head, o.size, o.since = o.chunks[:0], 0, 0, 0
+	if o.sealed != nil {
+		b.Put(o.sealed)
+	}
+	*o = outbox{chunks: o.chunks[:0], acks: o.acks}
 }
 
 // maxKeptChunks keeps one long queue's bookkeeping from staying.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -38,6 +39,7 @@ func newPlainServer(s *Server) *plainServer {
 		Handler:           s.upgradeOr(s.opts.HTTP),
 		ReadHeaderTimeout: span(s.opts.HandshakeTimeout, defaultHandshake),
 		MaxHeaderBytes:    s.policy.maxHead,
+		ConnContext:       withTLS,
 	}
 	p.served.Go(func() { _ = p.http.Serve(p) })
 	return p
@@ -91,6 +93,11 @@ func (c *Conn) detach(read []byte) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.is(flagTLS) {
+		t := c.ext.tls
+		t.blocking = conn
+		return &readConn{Conn: t.conn, head: read, tls: t.conn}, nil
+	}
 	return &readConn{Conn: conn, head: read}, nil
 }
 
@@ -98,6 +105,19 @@ func (c *Conn) detach(read []byte) (net.Conn, error) {
 type readConn struct {
 	net.Conn
 	head []byte
+	tls  *tls.Conn // nil without TLS
+}
+
+type tlsKey struct{}
+
+// withTLS is an http.Server's ConnContext: net/http finds the state of TLS by
+// itself only where it owns the *tls.Conn.
+func withTLS(ctx context.Context, conn net.Conn) context.Context {
+	if r, ok := conn.(*readConn); ok && r.tls != nil {
+		state := r.tls.ConnectionState()
+		return context.WithValue(ctx, tlsKey{}, &state)
+	}
+	return ctx
 }
 
 func (r *readConn) Read(p []byte) (int, error) {

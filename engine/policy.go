@@ -39,7 +39,7 @@ const (
 
 const (
 	defaultMaxPayload   = 100 << 20
-	defaultMaxFragments = 16384
+	defaultMaxFragments = 131072
 	defaultMaxHeader    = 8 << 10
 	defaultMaxOutbox    = 16 << 20
 	defaultHighWater    = 1 << 20
@@ -70,7 +70,7 @@ func span(v, def time.Duration) time.Duration {
 	return v
 }
 
-func newPolicy(s *Server, o *ServerOptions) policy {
+func newPolicy(s *Server, o *ConnOptions) policy {
 	maxOutbox := o.MaxOutbox
 	if maxOutbox < 0 {
 		maxOutbox = int(^uint(0) >> 2)

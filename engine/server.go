@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -16,6 +17,7 @@ type Server struct {
 	e      *Engine
 	owned  bool // e ends with the server
 	policy policy
+	tls    *tls.Config // nil without TLS
 	plain  *plainServer
 
 	listeners []*listener
@@ -38,7 +40,8 @@ func NewServer(o ServerOptions) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{opts: o, e: o.Engine, gone: make(chan struct{}), remotes: make(map[remoteKey]int)}
-	s.policy = newPolicy(s, &s.opts)
+	s.policy = newPolicy(s, s.opts.conns())
+	s.tls = serverTLS(o.TLS)
 	if s.e == nil {
 		e, err := New(o.Config)
 		if err != nil {
@@ -54,6 +57,17 @@ func NewServer(o ServerOptions) (*Server, error) {
 		return nil, errors.Join(err, s.end())
 	}
 	return s, nil
+}
+
+// serverTLS is the user's configuration with the only protocol that WebSockets
+// are upgraded from.
+func serverTLS(c *tls.Config) *tls.Config {
+	if c == nil {
+		return nil
+	}
+	c = c.Clone()
+	c.NextProtos = []string{"http/1.1"}
+	return c
 }
 
 // Engine returns the engine that the server's connections live on.

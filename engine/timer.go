@@ -55,21 +55,21 @@ func (c *Conn) stalled() {
 }
 
 // heartbeat pings a peer that has been quiet for an interval, and ends the
-// connection when it is quiet for another. Traffic of any kind is a sign of life.
+// connection when nothing came for an interval after that. Traffic of any kind is
+// a sign of life. The ping restarts the count, so that a process that was stopped
+// for long still gives its peers the time to answer.
 func (c *Conn) heartbeat(quiet uint32) {
-	every := c.policy.ping
+	now, every := c.loop.now.Load(), c.policy.ping
 	switch {
 	case quiet < every:
-		c.unset(flagPinged)
-		c.loop.arm(c, c.loop.now.Load()+every-quiet)
-	case quiet < 2*every || !c.is(flagPinged):
-		if !c.is(flagPinged) {
-			c.set(flagPinged)
-			c.push(codec.Header{Opcode: codec.Ping, Fin: true}, nil, nil)
-		}
-		c.loop.arm(c, c.loop.now.Load()+max(1, 2*every-min(quiet, 2*every)))
-	default:
+		c.loop.arm(c, now+every-quiet)
+	case c.is(flagPinged):
 		c.kill()
+	default:
+		c.set(flagPinged)
+		c.seen.Store(now)
+		c.push(codec.Header{Opcode: codec.Ping, Fin: true}, nil, nil)
+		c.loop.arm(c, now+every)
 	}
 }
 

@@ -103,6 +103,9 @@ func (s *scratch) uncork(c *Conn) (end bool) {
 	}
 	acks := c.takeAcks()
 	s.part(c)
+	if s.n.bytesIn > 0 && c.is(flagPinged) {
+		c.unset(flagPinged)
+	}
 	end = c.step()
 	drained := c.drained()
 	c.mu.Unlock()
@@ -120,7 +123,7 @@ func (s *scratch) uncork(c *Conn) (end bool) {
 
 // takeAcks returns the Done functions that are due. Under mu.
 func (c *Conn) takeAcks() (due []ack) {
-	if c.out != nil && len(c.out.acks) > 0 {
+	if c.out != nil && len(c.out.acks) > 0 && c.out.sealed == nil {
 		due, c.out.acks = c.out.acks, nil
 	}
 	return due
@@ -148,6 +151,9 @@ func (s *scratch) finish(c *Conn) {
 	l := c.loop
 	c.leaveAll()
 	l.wheel.disarm(c)
+	if c.is(flagTLS) {
+		c.ext.tls.end()
+	}
 	c.mu.Lock()
 	c.setState(Closed)
 	var unsent []ack
@@ -158,6 +164,10 @@ func (s *scratch) finish(c *Conn) {
 		c.out = nil
 	}
 	code, reason, err := c.outcome()
+	if c.ext != nil && c.ext.hs != nil {
+		c.ext.hs.end(&l.bytes, err)
+		c.ext.hs = nil
+	}
 	c.mu.Unlock()
 	if in := c.in; in != nil {
 		c.in = nil

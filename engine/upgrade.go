@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto/tls"
 	"errors"
 	"net/http"
 
@@ -11,7 +12,16 @@ import (
 type handshake struct {
 	head    []byte // from the loop's bytes
 	scanned int
-	pending *pending // decided on elsewhere: no request will come
+	pending *pending         // decided on elsewhere: no request will come
+	client  *clientHandshake // we are the client: it is an answer that comes
+}
+
+// end gives up: the connection ended first.
+func (hs *handshake) end(b *codec.Bytes, err error) {
+	b.Put(hs.head)
+	if hs.client != nil {
+		hs.client.done <- errors.Join(ErrHandshakeEnded, err)
+	}
 }
 
 // handshake reads a connection's request and, when it is whole, answers. Like
@@ -20,10 +30,16 @@ func (s *scratch) handshake(c *Conn, marks uint32) (again uint32) {
 	if marks&(markRead|markHangup|markKick) == 0 || !c.reads() {
 		return 0
 	}
+	if c.is(flagTLS) && !c.ext.tls.handshake() {
+		return marks & markHangup
+	}
 	hs := c.takeHead()
 	if hs.pending != nil {
 		s.carryOut(c, hs.pending)
 		return markRead
+	}
+	if hs.client != nil {
+		hs.client.send(c)
 	}
 	have := copy(s.buf, hs.head)
 	n, ok := c.read(s.buf[have:])
@@ -31,27 +47,49 @@ func (s *scratch) handshake(c *Conn, marks uint32) (again uint32) {
 	if c.is(flagDeaf) {
 		return more(n, len(s.buf), marks)
 	}
-	in := s.buf[:have+n]
-	end, err := 0, error(nil)
-	if ok {
-		end, err = codec.ScanHead(in, hs.scanned, c.policy.maxHead)
+	if !ok {
+		c.keepHead(&hs)
+		return 0
 	}
-	switch {
-	case err != nil:
-		c.refuse(err)
-	case end > 0:
-		s.request(c, in[:end], in[end:])
-	default:
+	in := s.buf[:have+n]
+	end, err := codec.ScanHead(in, hs.scanned, c.policy.maxHead)
+	again = more(n, len(s.buf)-have, marks)
+	if err == nil && end == 0 {
 		if cap(hs.head) < len(in) {
 			hs.head = c.loop.bytes.Grow(hs.head, len(in))
 		}
 		hs.head = append(hs.head[:have], in[have:]...)
 		hs.scanned = len(in)
-		c.keepHead(hs)
-		return more(n, len(s.buf)-have, marks)
+		c.keepHead(&hs)
+		return again
 	}
+	s.headCame(c, &hs, in, end, err)
 	c.loop.bytes.Put(hs.head)
-	return more(n, len(s.buf)-have, marks)
+	return again
+}
+
+// headCame deals with a header block that is whole, or no good.
+func (s *scratch) headCame(c *Conn, hs *handshake, in []byte, end int, err error) {
+	switch {
+	case err != nil && hs.client != nil:
+		hs.client.done <- err
+		c.Terminate()
+	case err != nil:
+		c.refuse(err)
+	case hs.client != nil:
+		s.answered(c, hs.client, in[:end], in[end:])
+	default:
+		s.request(c, in[:end], in[end:])
+	}
+}
+
+// tlsState is nil without TLS.
+func (c *Conn) tlsState() *tls.ConnectionState {
+	if !c.is(flagTLS) {
+		return nil
+	}
+	state := c.ext.tls.conn.ConnectionState()
+	return &state
 }
 
 // takeHead returns what has come of the header block so far.
@@ -64,10 +102,15 @@ func (c *Conn) takeHead() (hs handshake) {
 	return hs
 }
 
-func (c *Conn) keepHead(hs handshake) {
+// keepHead remembers it until the next turn.
+func (c *Conn) keepHead(hs *handshake) {
+	if hs.head == nil && hs.client == nil {
+		return
+	}
+	kept := *hs
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.extra().hs = &hs
+	c.extra().hs = &kept
 }
 
 // request deals with a whole header block and the bytes that came behind it.
@@ -81,7 +124,7 @@ func (s *scratch) request(c *Conn, head, rest []byte) {
 		srv.plain.take(c, head, rest)
 		return
 	}
-	r := Request{raw: &s.req, conn: c}
+	r := Request{raw: &s.req, conn: c, tls: c.tlsState()}
 	up, err := srv.check(&r)
 	if err != nil {
 		c.refuse(err)
@@ -201,7 +244,9 @@ func (c *Conn) open(answer []byte, up *upgrade) bool {
 	if c.is(flagDeaf|flagBroken) || c.ReadyState() != Connecting {
 		return false
 	}
-	c.raw(answer)
+	if answer != nil {
+		c.raw(answer)
+	}
 	c.setState(Open)
 	c.set(flagOpened)
 	if up.protocol != "" {
@@ -232,7 +277,7 @@ func (c *Conn) raw(p []byte) {
 
 // late answers a request that did not come in time.
 func (c *Conn) late() {
-	if c.is(flagFailed) || c.out == nil {
+	if c.is(flagFailed|flagTLS) || c.policy.srv == nil {
 		c.kill()
 		return
 	}

@@ -103,7 +103,7 @@ func (c *Conn) flush() {
 	if c.out == nil || c.out.empty() || c.is(flagBroken) {
 		return
 	}
-	switch c.out.write(int(c.fd), &c.loop.bytes) {
+	switch c.writeOut() {
 	case nil:
 		if c.is(flagBlocked) {
 			c.unset(flagBlocked)
@@ -114,6 +114,13 @@ func (c *Conn) flush() {
 	default:
 		c.broken()
 	}
+}
+
+func (c *Conn) writeOut() error {
+	if c.is(flagTLS) {
+		return c.out.writeTLS(int(c.fd), c.ext.tls, &c.loop.bytes)
+	}
+	return c.out.write(int(c.fd), &c.loop.bytes)
 }
 
 // blocked notes that the kernel took no more. A paused connection is out of the

@@ -32,5 +32,6 @@ func Shutdown(int) error                          { return errors.ErrUnsupported
 func Reset(int) error                             { return errors.ErrUnsupported }
 func NoDelay(int) error                           { return errors.ErrUnsupported }
 func Dup(int) (int, error)                        { return -1, errors.ErrUnsupported }
+func Pair() (int, int, error)                     { return -1, -1, errors.ErrUnsupported }
 func Local(int) net.Addr                          { return nil }
 func Remote(int) net.Addr                         { return nil }

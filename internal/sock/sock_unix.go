@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -140,6 +141,27 @@ func Dup(fd int) (int, error) {
 		return -1, os.NewSyscallError("fcntl", err)
 	}
 	return n, nil
+}
+
+// Pair is two connected stream sockets, close-on-exec and non-blocking.
+func Pair() (int, int, error) {
+	syscall.ForkLock.RLock()
+	p, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err == nil {
+		unix.CloseOnExec(p[0])
+		unix.CloseOnExec(p[1])
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return -1, -1, os.NewSyscallError("socketpair", err)
+	}
+	for _, fd := range p {
+		if err := unix.SetNonblock(fd, true); err != nil {
+			_, _ = unix.Close(p[0]), unix.Close(p[1])
+			return -1, -1, os.NewSyscallError("fcntl", err)
+		}
+	}
+	return p[0], p[1], nil
 }
 
 // Local is the address that fd is bound to, nil when the kernel knows none.

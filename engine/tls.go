@@ -1,0 +1,302 @@
+package engine
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"iter"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/roost-ws/roost/codec"
+	"github.com/roost-ws/roost/internal/sock"
+)
+
+// maxTLSHandshakes is the most TLS handshakes of an engine under way at once:
+// each has a stack. Those above it are turned away.
+const maxTLSHandshakes = 4096
+
+// maxRecord is the most plaintext in one TLS record (RFC 8446 section 5.1).
+const maxRecord = 16 << 10
+
+// tlsConn is a connection's TLS, by crypto/tls over a descriptor that never
+// blocks. It is the net.Conn that crypto/tls reads and writes.
+//
+// crypto/tls wants to block in two places. A handshake fails for good when a
+// read fails: so it runs in a coroutine that yields where a read would block,
+// and a turn resumes it. After the handshake a read that fails with a temporary
+// error keeps its state, also in the middle of a record, and is tried again by a
+// later turn. Writes go to memory and cannot fail.
+type tlsConn struct {
+	c    *Conn
+	conn *tls.Conn
+
+	// Of the turn's holder.
+	resume func() (struct{}, bool) // nil when no handshake is under way
+	stop   func()
+	yield  func(struct{}) bool
+	err    error // of the handshake
+	done   bool  // it is over, and was good
+
+	mu     sync.Mutex // a leaf, under crypto/tls's own locks
+	sealed []byte     // records on their way to the outbox, from the loop's bytes
+
+	blocking net.Conn // after the connection was handed to net/http
+}
+
+func newTLS(c *Conn, config *tls.Config, client bool) *tlsConn {
+	t := &tlsConn{c: c}
+	if client {
+		t.conn = tls.Client(t, config)
+	} else {
+		t.conn = tls.Server(t, config)
+	}
+	return t
+}
+
+// errAgain is what crypto/tls takes for a failure that will pass.
+type errAgain struct{}
+
+func (errAgain) Error() string   { return "engine: no data yet" }
+func (errAgain) Timeout() bool   { return true }
+func (errAgain) Temporary() bool { return true }
+
+// handshake carries the TLS handshake on. It reports true when it is done, and
+// ends the connection when it failed. Holder of the turn only.
+func (t *tlsConn) handshake() (done bool) {
+	if t.done {
+		return true
+	}
+	e := t.c.loop.e
+	if t.resume == nil {
+		if e.handshakes.Add(1) > maxTLSHandshakes {
+			e.handshakes.Add(-1)
+			t.c.Terminate()
+			return false
+		}
+		t.resume, t.stop = iter.Pull(func(yield func(struct{}) bool) {
+			t.yield = yield
+			t.err = t.conn.Handshake()
+		})
+	}
+	if _, waits := t.resume(); waits {
+		t.deliver()
+		return false
+	}
+	t.end()
+	t.deliver()
+	if t.err != nil {
+		t.c.failTLS(t.err)
+		return false
+	}
+	t.done = true
+	return true
+}
+
+// end is done with the coroutine, finished or not.
+func (t *tlsConn) end() {
+	if t.resume == nil {
+		return
+	}
+	t.stop()
+	t.resume, t.stop, t.yield = nil, nil, nil
+	t.c.loop.e.handshakes.Add(-1)
+}
+
+// failTLS ends a connection whose handshake failed, after its alert.
+func (c *Conn) failTLS(err error) {
+	c.loop.stats.rejected.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flush()
+	c.blame(err)
+	c.kill()
+}
+
+// read is Conn.read for what TLS carries: as much as fits p, so that a short read
+// means the same as of a socket.
+func (t *tlsConn) read(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = t.conn.Read(p[n:])
+		n += m
+	}
+	t.deliver() // an alert or a key update may have to go out
+	var again errAgain
+	switch {
+	case err == nil || n > 0:
+		return n, nil // an error comes again at the next read
+	case errors.As(err, &again):
+		return 0, syscall.EAGAIN
+	case err == io.EOF:
+		return 0, nil
+	}
+	return 0, err
+}
+
+// deliver moves what crypto/tls wrote by itself to the outbox.
+func (t *tlsConn) deliver() {
+	t.mu.Lock()
+	waits := len(t.sealed) > 0
+	t.mu.Unlock()
+	if !waits {
+		return
+	}
+	t.c.mu.Lock()
+	defer t.c.mu.Unlock()
+	if !t.c.is(flagBroken) {
+		t.c.outbox().addSealed(t.take(), &t.c.loop.bytes)
+	}
+}
+
+// take returns the records written so far. Under Conn.mu, so that they reach the
+// outbox in their order.
+func (t *tlsConn) take() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.sealed
+	t.sealed = nil
+	return p
+}
+
+// Read is for crypto/tls. Holder of the turn only.
+func (t *tlsConn) Read(p []byte) (int, error) {
+	if t.blocking != nil {
+		return t.blocking.Read(p)
+	}
+	for {
+		n, err := sock.Read(int(t.c.fd), p)
+		switch {
+		case n > 0:
+			return n, nil
+		case err == nil:
+			return 0, io.EOF
+		case err != syscall.EAGAIN:
+			return 0, err
+		case t.yield == nil:
+			return 0, errAgain{}
+		case !t.yield(struct{}{}):
+			return 0, net.ErrClosed
+		}
+	}
+}
+
+// Write is for crypto/tls: it keeps the records until take.
+func (t *tlsConn) Write(p []byte) (int, error) {
+	if t.blocking != nil {
+		return t.blocking.Write(p)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := &t.c.loop.bytes
+	n := len(t.sealed)
+	if t.sealed == nil {
+		t.sealed = b.Get(len(p))[:0]
+	} else if cap(t.sealed) < n+len(p) {
+		t.sealed = b.Grow(t.sealed, n+len(p))[:n]
+	}
+	t.sealed = append(t.sealed, p...)
+	return len(p), nil
+}
+
+// The rest of net.Conn, which crypto/tls calls only where it may block.
+
+func (t *tlsConn) Close() error {
+	if t.blocking != nil {
+		return t.blocking.Close()
+	}
+	return nil
+}
+
+func (t *tlsConn) LocalAddr() net.Addr {
+	if t.blocking != nil {
+		return t.blocking.LocalAddr()
+	}
+	return t.c.LocalAddr()
+}
+
+func (t *tlsConn) RemoteAddr() net.Addr {
+	if t.blocking != nil {
+		return t.blocking.RemoteAddr()
+	}
+	return t.c.RemoteAddr()
+}
+
+func (t *tlsConn) SetDeadline(d time.Time) error {
+	if t.blocking != nil {
+		return t.blocking.SetDeadline(d)
+	}
+	return nil
+}
+
+func (t *tlsConn) SetReadDeadline(d time.Time) error {
+	if t.blocking != nil {
+		return t.blocking.SetReadDeadline(d)
+	}
+	return nil
+}
+
+func (t *tlsConn) SetWriteDeadline(d time.Time) error {
+	if t.blocking != nil {
+		return t.blocking.SetWriteDeadline(d)
+	}
+	return nil
+}
+
+// addSealed appends records, which become the outbox's.
+func (o *outbox) addSealed(p []byte, b *codec.Bytes) {
+	o.size += len(p)
+	if o.sealed == nil {
+		o.sealed = p
+		return
+	}
+	n := len(o.sealed)
+	if cap(o.sealed) < n+len(p) {
+		o.sealed = b.Grow(o.sealed, n+len(p))[:n]
+	}
+	o.sealed = append(o.sealed, p...)
+	b.Put(p)
+}
+
+// writeTLS is write for a connection with TLS: plaintext is sealed a record at a
+// time, when the kernel has taken the one before, so that what waits long waits
+// as it was queued: shared, and once.
+func (o *outbox) writeTLS(fd int, t *tlsConn, b *codec.Bytes) error {
+	for o.size > 0 {
+		if o.off == len(o.sealed) {
+			if err := o.seal(t, b); err != nil {
+				return err
+			}
+		}
+		n, err := sock.Write(fd, o.sealed[o.off:])
+		if err != nil {
+			return err
+		}
+		o.size -= n
+		o.off += n
+		if o.off < len(o.sealed) {
+			return syscall.EAGAIN
+		}
+		b.Put(o.sealed)
+		o.sealed, o.off = nil, 0
+	}
+	return nil
+}
+
+// seal makes the next record of what is queued.
+func (o *outbox) seal(t *tlsConn, b *codec.Bytes) error {
+	buf := b.Get(maxRecord)
+	defer b.Put(buf)
+	n := 0
+	for _, c := range o.chunks[o.head:] {
+		n += copy(buf[n:], c.b[c.off:])
+	}
+	if _, err := t.conn.Write(buf[:n]); err != nil {
+		return err
+	}
+	o.wrote(n, b)
+	o.addSealed(t.take(), b)
+	return nil
+}
