@@ -53,7 +53,7 @@ func newDriver(ctx context.Context, scenario string, o Options, maxPayload int, 
 		return nil, err
 	}
 	d := &driver{o: o, server: findServer(t.addr, o.ServerPIDs), kernel: openKernelProbe()}
-	d.report = &Report{Version: ReportVersion, Scenario: scenario, URL: o.URL, Started: time.Now(), Server: d.server.describe()}
+	d.report = &Report{Version: ReportVersion, Scenario: scenario, URL: o.URL, Started: time.Now(), Notices: []Notice{}, Server: d.server.describe()}
 	for _, n := range preflight(&o, t, d.server) {
 		d.report.Notices = append(d.report.Notices, n)
 		o.Notice(n)

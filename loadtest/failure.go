@@ -44,6 +44,7 @@ const (
 	causeLostTimeout
 	causeClosed
 	causeProtocol
+	causeTooBig
 	causeCorrupt
 	causeNotReading
 )
@@ -75,6 +76,7 @@ var causes = [...]struct{ name, meaning, remedy string }{
 	causeLostTimeout: {"lost-timeout", "an open connection timed out: its packets are not acknowledged", "look for packet loss, and for a server that is stopped"},
 	causeClosed:      {"closed-by-server", "the server closed an open connection with this code", "see the server's log and its idle timeout"},
 	causeProtocol:    {"protocol", "the server sent what RFC 6455 forbids", "this is a bug of the server or of something between: keep the example"},
+	causeTooBig:      {"too-big", "the server sent a larger message than this scenario awaits", "is it the right server? Echoes are as large as what was sent"},
 	causeCorrupt:     {"corrupt", "a reply is not what was sent", "is it an echo server? If it is, it loses, reorders or damages messages"},
 	causeNotReading:  {"not-reading", "the server does not read what it is sent", "lower the rate or the size, or see why the server stalls"},
 }
@@ -88,6 +90,14 @@ type failure struct {
 
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
+
+// badFrame is what the decoder refused.
+func badFrame(err error) error {
+	if errors.Is(err, codec.ErrMessageTooBig) {
+		return &failure{cause: causeTooBig, err: err}
+	}
+	return &failure{cause: causeProtocol, err: err}
+}
 
 func closedByServer(code codec.CloseCode, reason []byte) error {
 	return &failure{cause: causeClosed, status: int(code), err: fmt.Errorf("close %v %q", code, reason)}

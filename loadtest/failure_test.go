@@ -110,6 +110,7 @@ func TestFailuresOfOpenConnectionsByCause(t *testing.T) {
 		{"lost", after(func(*net.TCPConn) {})},
 		{"lost-reset", after(func(c *net.TCPConn) { _ = c.SetLinger(0) })},
 		{"protocol", after(func(c *net.TCPConn) { _, _ = c.Write([]byte{0x82, 0x80, 0, 0, 0, 0}) })},
+		{"too-big", after(func(c *net.TCPConn) { _, _ = c.Write([]byte{0x82, 127, 0, 0, 0, 0, 0x40, 0, 0, 0}) })},
 		{"closed-by-server-1013", func(t *testing.T) string {
 			return serve(t, func(c *websocket.Conn) {
 				_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1013, "later"), time.Now().Add(soon))

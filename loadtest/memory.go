@@ -48,7 +48,7 @@ func newKernel(before, after snapshot, standing int) *Kernel {
 	if from.slab < 0 || to.slab < 0 {
 		return nil
 	}
-	k := &Kernel{BothEnds: after.both, WholeSlab: len(to.caches) == 0}
+	k := &Kernel{BothEnds: after.both, WholeSlab: len(to.caches) == 0, Caches: []Cache{}}
 	bytes := float64(to.buffers - from.buffers)
 	if k.WholeSlab {
 		bytes += float64(to.slab - from.slab)

@@ -26,8 +26,9 @@ Before the first connection it compares what the run needs with what this machin
 Ctrl-C ends a run with the report so far. The exit code is 1 when no connection could be opened or replies were corrupt.`,
 		Example: `  roost loadtest idle ws://127.0.0.1:8080/ --conns 15k
   roost loadtest echo ws://127.0.0.1:8081/ --conns 1000 --inflight 16`,
-		Args: refuseUnknownCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:                       refuseUnknownCommand,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SuggestionsMinimumDistance: 2,
 	}
 	cmd.AddCommand(newLoadtestIdleCommand(), newLoadtestEchoCommand())
 	for _, c := range cmd.Commands() {
@@ -45,7 +46,8 @@ func newLoadtestIdleCommand() *cobra.Command {
 		Use:   "idle URL",
 		Short: "Open connections and hold them: connections a second, bytes a connection",
 		Long: `Idle opens connections, answers pings, and holds them. It prints connections a second, handshake latency, and what the server's
-memory grew by a connection: user space (its RSS) and the kernel's (slab and socket buffers of this machine) apart.`,
+memory grew by a connection: user space (its RSS) and the kernel's (slab and socket buffers of this machine) apart.
+Memory that the server kept from earlier connections does not grow again: measure a server that has just been started.`,
 		Example: `  # as fast as 256 handshakes at a time go, then hold for 10 s
   roost loadtest idle ws://127.0.0.1:8080/ --conns 15k
 

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/roost-ws/roost/loadtest"
+)
+
+// peerEcho is an echo server that is not ours.
+func peerEcho(t *testing.T) (url string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var u websocket.Upgrader
+		c, err := u.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		for {
+			kind, p, err := c.ReadMessage()
+			if err != nil || c.WriteMessage(kind, p) != nil {
+				return
+			}
+		}
+	})}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.Serve(l)
+	}()
+	t.Cleanup(func() {
+		_ = s.Close()
+		<-done
+	})
+	return "ws://" + l.Addr().String() + "/"
+}
+
+func TestLoadtestEchoWritesItsReport(t *testing.T) {
+	url, out := peerEcho(t), filepath.Join(t.TempDir(), "report.json")
+	args := []string{"loadtest", "echo", url, "--conns", "10", "--size", "1KiB", "--duration", "100ms", "--warmup", "0s", "--quiet"}
+	code, stdout, stderr := runRoost(t, nil, append(args, "--json", "--out", out)...)
+	if code != 0 || stdout != "" || stderr != "" {
+		t.Fatalf("exit code %d, stdout %q, stderr %q; want 0 and nothing", code, stdout, stderr)
+	}
+	text, err := os.ReadFile(out)
+	must(t, err)
+	var r loadtest.Report
+	must(t, json.Unmarshal(text, &r))
+	if r.Version != loadtest.ReportVersion || r.Echo == nil || r.Echo.Messages == 0 || r.Echo.Size != 1024 {
+		t.Errorf("report %s", text)
+	}
+	code, stdout, _ = runRoost(t, nil, append(args, "--rate", "1k")...)
+	for _, part := range []string{"open model, 1,000 a second", "p99.9", "uncorrected", "10 of 10 opened"} {
+		if code != 0 || !strings.Contains(stdout, part) {
+			t.Errorf("exit code %d, report lacks %q:\n%s", code, part, stdout)
+		}
+	}
+}
+
+func TestLoadtestIdleVerifies(t *testing.T) {
+	code, stdout, stderr := runRoost(t, nil, "loadtest", "idle", peerEcho(t), "--conns", "20", "--rate", "1k", "--hold", "0s", "--verify")
+	if code != 0 || !strings.Contains(stdout, "20 echoed, 0 silent") {
+		t.Errorf("exit code %d, stderr %q:\n%s", code, stderr, stdout)
+	}
+}
+
+func TestLoadtestWithoutAServerExitsWith1AndSaysWhy(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	must(t, l.Close())
+	code, stdout, stderr := runRoost(t, nil, "loadtest", "idle", "ws://"+l.Addr().String(), "--conns", "3")
+	if code != exitFailure || !strings.Contains(stdout, "3 × refused") || !strings.Contains(stderr, "none of 3") {
+		t.Errorf("exit code %d, stderr %q:\n%s", code, stderr, stdout)
+	}
+}
+
+func TestLoadtestUsageErrorsExitWith2(t *testing.T) {
+	const url = "ws://127.0.0.1:9/"
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"idel", url}, `no command "idel"; did you mean idle?`},
+		{[]string{"idle"}, "1 arg"},
+		{[]string{"idle", "http://127.0.0.1/"}, "ws://host:port/path"},
+		{[]string{"idle", url, "--conns", "0"}, `--conns "0"`},
+		{[]string{"idle", url, "--source-ip", "127.0.0.9-127.0.0.2"}, "127.0.0.9-127.0.0.2"},
+		{[]string{"idle", url, "-H", "nonsense"}, `"nonsense"`},
+		{[]string{"echo", url, "--size", "3"}, "at least 20"},
+		{[]string{"echo", url, "--size", "26", "--text"}, "at least 27"},
+	} {
+		code, _, stderr := runRoost(t, nil, append([]string{"loadtest"}, c.args...)...)
+		if code != exitUsage || !strings.Contains(stderr, c.says) {
+			t.Errorf("%v: exit code %d, want %d; stderr lacks %q:\n%s", c.args, code, exitUsage, c.says, stderr)
+		}
+	}
+}
