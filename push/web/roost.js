@@ -14,6 +14,8 @@ if (fragment.get("token")) {
   history.replaceState(null, "", location.pathname);
 }
 
+addEventListener("hashchange", () => location.reload()); // another token was pasted
+
 async function call(path, body) {
   const headers = { Authorization: "Bearer " + (sessionStorage.getItem("roost-token") || "") };
   if (body) headers["Content-Type"] = "application/json";
