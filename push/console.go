@@ -89,10 +89,9 @@ func ofHost(origin, host string) bool {
 
 // getState is what the page shows and needs to connect. The key is public.
 func (s *Server) getState(w http.ResponseWriter, _ *http.Request) {
-	channels, subscriptions := s.hub.size()
 	writeJSON(w, http.StatusOK, map[string]any{
 		"app_id": s.opts.App.ID, "key": s.opts.App.Key,
-		"connections": s.conns.size(), "channels": channels, "subscriptions": subscriptions,
+		"connections": s.conns.size(), "channels": s.hub.channels.Load(), "subscriptions": s.hub.subscriptions.Load(),
 		"published": s.counts.published.Load(), "uptime": int(time.Since(s.start).Seconds()),
 		"max_data": s.opts.MaxData, "draining": s.draining.Load(),
 	})

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/roost-ws/roost/engine"
 )
@@ -21,6 +22,8 @@ type channel struct {
 type hub struct {
 	seed   maphash.Seed
 	shards [64]shard
+
+	channels, subscriptions atomic.Int64 // for metrics: counting a million takes a while
 }
 
 type shard struct {
@@ -50,8 +53,10 @@ func (h *hub) join(c *engine.Conn, name string) *channel {
 		// The clone lets go of the message that the name was cut out of.
 		ch = &channel{name: strings.Clone(name), topic: engine.NewTopic(c.Engine())}
 		s.m[ch.name] = ch
+		h.channels.Add(1)
 	}
 	ch.refs++ // holds the channel while the lock is not
+	h.subscriptions.Add(1)
 	s.mu.Unlock()
 	if !ch.topic.Subscribe(c) {
 		h.release(ch)
@@ -72,8 +77,10 @@ func (h *hub) release(ch *channel) {
 	s := h.shard(ch.name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	h.subscriptions.Add(-1)
 	if ch.refs--; ch.refs == 0 {
 		delete(s.m, ch.name)
+		h.channels.Add(-1)
 	}
 }
 
@@ -112,13 +119,4 @@ func (h *hub) each(prefix string, f func(name string, subscribers int)) {
 		}
 		s.mu.RUnlock()
 	}
-}
-
-// size counts occupied channels and the subscriptions to them.
-func (h *hub) size() (channels, subscriptions int) {
-	h.each("", func(_ string, n int) {
-		channels++
-		subscriptions += n
-	})
-	return channels, subscriptions
 }

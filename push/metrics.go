@@ -49,15 +49,15 @@ func (c *collector) counter(name, help string, v *atomic.Int64) {
 	c.add(prometheus.CounterValue, name, help, func() float64 { return float64(v.Load()) })
 }
 
-func (c *collector) gauge(name, help string, read func() int) {
+func (c *collector) gauge(name, help string, read func() int64) {
 	c.add(prometheus.GaugeValue, name, help, func() float64 { return float64(read()) })
 }
 
 func (s *Server) metrics() http.HandlerFunc {
 	var c collector
-	c.gauge("roost_push_connections", "Clients connected and greeted.", s.conns.size)
-	c.gauge("roost_push_channels", "Channels with at least one subscriber.", func() int { n, _ := s.hub.size(); return n })
-	c.gauge("roost_push_subscriptions", "Subscriptions of all clients.", func() int { _, n := s.hub.size(); return n })
+	c.gauge("roost_push_connections", "Clients connected and greeted.", func() int64 { return int64(s.conns.size()) })
+	c.gauge("roost_push_channels", "Channels with at least one subscriber.", s.hub.channels.Load)
+	c.gauge("roost_push_subscriptions", "Subscriptions of all clients.", s.hub.subscriptions.Load)
 	c.counter("roost_push_published_events_total", "Events taken from publishers.", &s.counts.published)
 	c.counter("roost_push_fanouts_total", "Events handed to a channel with subscribers here.", &s.counts.fannedOut)
 	c.counter("roost_push_bus_errors_total", "Events that the bus refused.", &s.counts.busErrors)

@@ -62,6 +62,7 @@ func (c *Client) Subscribe(ctx context.Context, s Subscription) error {
 			return fmt.Errorf("client: channel %s is private: set Options.Secret to sign the subscription", name)
 		}
 	}
+	rushed := false // the last time without a wait: not twice, or a server could spin us
 	for attempt := 0; ; attempt++ {
 		up, err := c.session(ctx, &s)
 		if ctx.Err() != nil {
@@ -74,7 +75,8 @@ func (c *Client) Subscribe(ctx context.Context, s Subscription) error {
 			attempt = 0
 		}
 		wait := c.backoff(attempt)
-		if up && protocol.Immediate(int(websocket.CloseStatus(err))) {
+		rushed = up && !rushed && protocol.Immediate(int(websocket.CloseStatus(err)))
+		if rushed {
 			wait = 0
 		}
 		if s.Disconnected != nil {
