@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Results are everything that tables and plots are made from.
+type Results struct {
+	Date     string            `json:"date"`
+	Machine  string            `json:"machine"`
+	Setup    string            `json:"setup"`
+	Versions map[string]string `json:"versions"` // by server name
+	Samples  []Sample          `json:"samples"`
+}
+
+func (r *Results) describe(ctx context.Context, o options, which []server) {
+	r.Date = time.Now().UTC().Format("2006-01-02 15:04 UTC")
+	r.Machine = fmt.Sprintf("%s, %d cores, Linux %s, %s", cpuModel(), runtime.NumCPU(), output(ctx, "uname", "-r"), runtime.Version())
+	r.Setup = fmt.Sprintf("server on core %s, load on core %s, loopback; %d rounds of %g s after 1 s of warm-up", o.serverCPU, o.loadCPU, o.rounds, o.seconds)
+	if o.roostArgs != "" {
+		r.Setup += "; roost echo " + o.roostArgs
+	}
+	r.Versions = make(map[string]string)
+	for _, s := range which {
+		r.Versions[s.Name] = version(ctx, o, s)
+	}
+}
+
+func version(ctx context.Context, o options, s server) string {
+	switch {
+	case s.Kind == "roost":
+		return output(ctx, "git", "rev-parse", "--short", "HEAD")
+	case s.Version == "":
+		return ""
+	case s.Kind == "node":
+		var pkg struct{ Version string }
+		text, err := os.ReadFile(filepath.Join(o.cache, "node", "node_modules", s.Version, "package.json"))
+		if err != nil || json.Unmarshal(text, &pkg) != nil {
+			return "unknown"
+		}
+		return fmt.Sprintf("%s, Node %s", pkg.Version, output(ctx, "node", "--version"))
+	}
+	return output(ctx, "go", "list", "-m", "-f", "{{.Version}}", s.Version)
+}
+
+// output is a command's first line, or "unknown": it is only for describing.
+func output(ctx context.Context, name string, args ...string) string {
+	out, err := exec.CommandContext(ctx, name, args...).Output()
+	if err != nil {
+		return "unknown"
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return line
+}
+
+func cpuModel() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown processor"
+	}
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown processor"
+}
+
+func (r *Results) save(path string) error {
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644)
+}
+
+func (r *Results) load(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, r)
+}
+
+// of are the values of one server and work, one a round that worked.
+func (r *Results) of(server, work string, value func(Sample) float64) []float64 {
+	var list []float64
+	for _, s := range r.Samples {
+		if s.Server == server && s.Work == work && s.Error == "" {
+			list = append(list, value(s))
+		}
+	}
+	return list
+}
+
+func (r *Results) median(server, work string, value func(Sample) float64) (float64, bool) {
+	return median(r.of(server, work, value))
+}
+
+// ratio is the median of the ratios to the floor's value in the same round, so
+// that a slow minute of the machine falls on both.
+func (r *Results) ratio(server, work string, value func(Sample) float64) (float64, bool) {
+	base := make(map[int]float64)
+	for _, s := range r.Samples {
+		if s.Server == floor && s.Work == work && s.Error == "" {
+			base[s.Round] = value(s)
+		}
+	}
+	var list []float64
+	for _, s := range r.Samples {
+		if s.Server == server && s.Work == work && s.Error == "" && base[s.Round] > 0 {
+			list = append(list, value(s)/base[s.Round])
+		}
+	}
+	return median(list)
+}
+
+func median(list []float64) (float64, bool) {
+	if len(list) == 0 {
+		return 0, false
+	}
+	slices.Sort(list)
+	n := len(list)
+	return (list[(n-1)/2] + list[n/2]) / 2, true
+}
+
+// present are the servers and works that have samples, in the order of the lists.
+func (r *Results) present() (which []server, what []work) {
+	for _, s := range servers() {
+		if slices.ContainsFunc(r.Samples, func(x Sample) bool { return x.Server == s.Name }) {
+			which = append(which, s)
+		}
+	}
+	for _, w := range works() {
+		if slices.ContainsFunc(r.Samples, func(x Sample) bool { return x.Work == w.Name }) {
+			what = append(what, w)
+		}
+	}
+	return which, what
+}
+
+func cpu(s Sample) float64       { return s.CPU }
+func perSecond(s Sample) float64 { return s.PerSecond }
+func bytesEach(s Sample) float64 { return s.Bytes }

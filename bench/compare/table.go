@@ -1,0 +1,169 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// draw writes results.md and the plots into dir.
+func draw(r *Results, dir string) error {
+	var md strings.Builder
+	fmt.Fprintf(&md, "%s. %s. %s.\n", r.Date, r.Machine, r.Setup)
+	which, what := r.present()
+	costTable(&md, r, which, what)
+	rateTable(&md, r, which, what)
+	for _, w := range what {
+		if !w.Idle {
+			timesTable(&md, r, which, w)
+		}
+	}
+	failures(&md, r)
+	if err := os.WriteFile(filepath.Join(dir, "results.md"), []byte(md.String()), 0o644); err != nil {
+		return err
+	}
+	return plots(r, dir)
+}
+
+func costTable(md *strings.Builder, r *Results, which []server, what []work) {
+	md.WriteString("\n### Server CPU, and memory\n\nµs of the server process's CPU a message, delivery or connection, and its ratio to the C floor in the same round; " +
+		"for idle connections the growth of resident memory, in bytes a connection. Medians.\n\n")
+	head := []string{"server"}
+	for _, w := range what {
+		head = append(head, w.Title)
+	}
+	row(md, head)
+	rule(md, len(head))
+	for _, s := range which {
+		cells := []string{label(r, s)}
+		for _, w := range what {
+			value, digits := cpu, 3
+			if w.Idle {
+				value, digits = bytesEach, 4
+			}
+			cells = append(cells, withRatio(r, s, w, value, digits))
+		}
+		row(md, cells)
+	}
+}
+
+func withRatio(r *Results, s server, w work, value func(Sample) float64, digits int) string {
+	v, ok := r.median(s.Name, w.Name, value)
+	if !ok {
+		return "–"
+	}
+	text := number(v, digits)
+	if ratio, ok := r.ratio(s.Name, w.Name, value); ok && s.Name != floor && !w.Idle {
+		text += fmt.Sprintf(" (%.2f ×)", ratio)
+	}
+	return text
+}
+
+func rateTable(md *strings.Builder, r *Results, which []server, what []work) {
+	md.WriteString("\n### A second, on one core\n\n")
+	head := []string{"server"}
+	for _, w := range what {
+		if !w.Idle {
+			head = append(head, w.Title)
+		}
+	}
+	row(md, head)
+	rule(md, len(head))
+	for _, s := range which {
+		cells := []string{label(r, s)}
+		for _, w := range what {
+			if w.Idle {
+				continue
+			}
+			v, ok := r.median(s.Name, w.Name, perSecond)
+			cells = append(cells, orDash(number(v, 3), ok))
+		}
+		row(md, cells)
+	}
+}
+
+func timesTable(md *strings.Builder, r *Results, which []server, w work) {
+	fmt.Fprintf(md, "\n### Time: %s\n\nms, medians of the rounds' percentiles.\n\n", w.Title)
+	head := []string{"server"}
+	for _, p := range percentiles() {
+		head = append(head, p.name)
+	}
+	row(md, head)
+	rule(md, len(head))
+	for _, s := range which {
+		cells := []string{label(r, s)}
+		for _, p := range percentiles() {
+			v, ok := r.median(s.Name, w.Name, p.of)
+			cells = append(cells, orDash(number(v, 3), ok))
+		}
+		row(md, cells)
+	}
+}
+
+type percentile struct {
+	name string
+	of   func(Sample) float64 // ms
+}
+
+func percentiles() []percentile {
+	pick := func(of func(*Times) float64) func(Sample) float64 {
+		return func(s Sample) float64 {
+			if s.Times == nil {
+				return 0
+			}
+			return of(s.Times) / 1000
+		}
+	}
+	return []percentile{
+		{"p50", pick(func(t *Times) float64 { return t.P50 })},
+		{"p90", pick(func(t *Times) float64 { return t.P90 })},
+		{"p99", pick(func(t *Times) float64 { return t.P99 })},
+		{"p99.9", pick(func(t *Times) float64 { return t.P999 })},
+	}
+}
+
+func failures(md *strings.Builder, r *Results) {
+	for _, s := range r.Samples {
+		if s.Error != "" {
+			fmt.Fprintf(md, "\nFailed: %s, %s, round %d: `%s`\n", s.Server, s.Work, s.Round+1, strings.Join(strings.Fields(s.Error), " "))
+		}
+	}
+}
+
+func label(r *Results, s server) string {
+	if v := r.Versions[s.Name]; v != "" {
+		return s.Label + " " + v
+	}
+	return s.Label
+}
+
+func row(md *strings.Builder, cells []string) {
+	fmt.Fprintf(md, "| %s |\n", strings.Join(cells, " | "))
+}
+
+func rule(md *strings.Builder, n int) {
+	fmt.Fprintf(md, "| --- |%s\n", strings.Repeat(" ---: |", n-1))
+}
+
+func orDash(text string, ok bool) string {
+	if !ok {
+		return "–"
+	}
+	return text
+}
+
+// number writes v with that many significant digits and groups of thousands.
+func number(v float64, digits int) string {
+	text := strconv.FormatFloat(v, 'g', digits, 64)
+	short, err := strconv.ParseFloat(text, 64)
+	if err != nil || short < 1000 {
+		return strconv.FormatFloat(short, 'f', -1, 64)
+	}
+	text = strconv.FormatFloat(short, 'f', 0, 64)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
