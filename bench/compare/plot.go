@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"image/color"
+	"math"
 	"path/filepath"
 	"slices"
 
@@ -34,7 +35,7 @@ func plots(r *Results, dir string) error {
 func costPlot(r *Results, which []server, w work, path string) error {
 	value, axis := cpu, "µs of server CPU a "+w.Unit
 	if w.Idle {
-		value, axis = bytesEach, "bytes of resident memory a connection"
+		value, axis = bytesEach, "bytes of the server's memory a connection"
 	}
 	var labels, texts []string
 	var ours, theirs plotter.Values
@@ -58,7 +59,7 @@ func costPlot(r *Results, which []server, w work, path string) error {
 	}
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text = w.Title, axis
-	p.X.Min = 0
+	p.Title.Padding = vg.Points(6)
 	if err := bars(p, theirs, color.RGBA{0x8d, 0xa0, 0xb3, 0xff}); err != nil {
 		return err
 	}
@@ -74,7 +75,8 @@ func costPlot(r *Results, which []server, w work, path string) error {
 	}
 	p.Add(marks)
 	p.NominalY(labels...)
-	p.X.Max = 1.3 * slices.Max(append(slices.Clone(ours), theirs...)) // room for the figures
+	p.Y.Min, p.Y.Max = -0.6, float64(len(labels))-0.4
+	p.X.Min, p.X.Max = 0, 1.3*slices.Max(append(slices.Clone(ours), theirs...)) // room for the figures
 	return p.Save(18*vg.Centimeter, vg.Length(2.5+0.7*float64(len(labels)))*vg.Centimeter, path)
 }
 
@@ -92,8 +94,9 @@ func bars(p *plot.Plot, values plotter.Values, c color.Color) error {
 func timesPlot(r *Results, which []server, w work, path string) error {
 	p := plot.New()
 	p.Title.Text, p.Y.Label.Text = w.Title, "ms"
-	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: 3}
-	p.Legend.Top, p.Legend.Left = true, true
+	p.Title.Padding = vg.Points(6)
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.TickerFunc(logTicks)
+	p.Legend.Top, p.Legend.Padding = true, vg.Points(2)
 	var names []string
 	for _, q := range percentiles() {
 		names = append(names, q.name)
@@ -126,5 +129,19 @@ func timesPlot(r *Results, which []server, w work, path string) error {
 		return nil
 	}
 	p.NominalX(names...)
+	p.X.Max = float64(len(names)) + 0.8 // room for the legend
 	return p.Save(18*vg.Centimeter, 11*vg.Centimeter, path)
+}
+
+// logTicks labels 1, 2 and 5 of each power of ten.
+func logTicks(low, high float64) []plot.Tick {
+	var ticks []plot.Tick
+	for e := math.Floor(math.Log10(low)); e <= math.Ceil(math.Log10(high)); e++ {
+		for _, m := range []float64{1, 2, 5} {
+			if v := m * math.Pow(10, e); v >= low && v <= high {
+				ticks = append(ticks, plot.Tick{Value: v, Label: number(v, 3)})
+			}
+		}
+	}
+	return ticks
 }

@@ -47,7 +47,7 @@ func version(ctx context.Context, o options, s server) string {
 		if err != nil || json.Unmarshal(text, &pkg) != nil {
 			return "unknown"
 		}
-		return fmt.Sprintf("%s, Node %s", pkg.Version, output(ctx, "node", "--version"))
+		return fmt.Sprintf("%s (npm %s, Node %s)", pkg.Version, s.Version, output(ctx, "node", "--version"))
 	}
 	return output(ctx, "go", "list", "-m", "-f", "{{.Version}}", s.Version)
 }

@@ -22,7 +22,7 @@ type Sample struct {
 	ServerPct float64 `json:"server_cpu_pct,omitempty"`
 	LoadPct   float64 `json:"load_cpu_pct,omitempty"`
 	Times     *Times  `json:"times_us,omitempty"`
-	Bytes     float64 `json:"bytes_per_conn,omitempty"` // growth of resident memory, idle work only
+	Bytes     float64 `json:"bytes_per_conn,omitempty"` // growth of resident anonymous memory, idle work only
 	Error     string  `json:"error,omitempty"`
 }
 
@@ -45,7 +45,7 @@ type report struct {
 	RTT       *Times  `json:"rtt_us"`
 	Delivery  *Times  `json:"delivery_us"`
 	Upgrade   *Times  `json:"upgrade_us"`
-	Bytes     float64 `json:"rss_per_conn"`
+	Bytes     float64 `json:"anon_per_conn"`
 }
 
 func (s Sample) String() string {

@@ -21,7 +21,7 @@ func servers() []server {
 		{Name: "roost", Label: "Roost", Kind: "roost"},
 		{Name: floor, Label: "limit (C, no library)", Kind: "c"},
 		{Name: "golimit", Label: "limit (Go, no library)", Kind: "go"},
-		{Name: "uws", Label: "uWebSockets (Node binding)", Kind: "node", Version: "uwebsockets"},
+		{Name: "uws", Label: "uWebSockets.js", Kind: "node", Version: "uwebsockets"},
 		{Name: "gws", Label: "gws", Kind: "go", Version: "github.com/lxzan/gws"},
 		{Name: "gorilla", Label: "gorilla/websocket", Kind: "go", Version: "github.com/gorilla/websocket"},
 		{Name: "nbio", Label: "nbio", Kind: "go", Version: "github.com/lesismal/nbio"},

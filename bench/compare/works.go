@@ -43,12 +43,3 @@ func workNames() []string {
 	}
 	return list
 }
-
-func findWork(name string) work {
-	for _, w := range works() {
-		if w.Name == name {
-			return w
-		}
-	}
-	return work{Name: name, Title: name}
-}

@@ -39,6 +39,8 @@ func main() {
 		Network:                 "tcp",
 		Addrs:                   []string{o.Addr},
 		ReleaseWebsocketPayload: true,
+		// By default it answers in fragments of 32 KiB, and the contract wants one frame.
+		MaxWebsocketFramePayloadSize: contract.MaxMessage,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = u.Upgrade(w, r, nil)
 		}),

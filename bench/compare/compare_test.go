@@ -1,0 +1,48 @@
+package main
+
+import (
+	"testing"
+)
+
+func TestRatioIsTakenWithinARound(t *testing.T) {
+	r := Results{Samples: []Sample{
+		{Server: floor, Work: "w", Round: 0, CPU: 1}, {Server: "a", Work: "w", Round: 0, CPU: 2},
+		{Server: floor, Work: "w", Round: 1, CPU: 10}, {Server: "a", Work: "w", Round: 1, CPU: 20},
+		{Server: floor, Work: "w", Round: 2, CPU: 3}, {Server: "a", Work: "w", Round: 2, CPU: 6},
+		{Server: floor, Work: "w", Round: 3, Error: "gone"}, {Server: "a", Work: "w", Round: 3, CPU: 99},
+	}}
+	if got, ok := r.ratio("a", "w", cpu); !ok || got != 2 {
+		t.Errorf("ratio = %v, %v; want 2: every round's is, and the round without a floor has none", got, ok)
+	}
+	if _, ok := r.ratio("b", "w", cpu); ok {
+		t.Error("a server without samples has a ratio")
+	}
+}
+
+func TestMedianOfAnEvenCountIsTheMiddle(t *testing.T) {
+	if got, _ := median([]float64{9, 1, 4, 2}); got != 3 {
+		t.Errorf("median = %v, want 3", got)
+	}
+}
+
+func TestNumbersKeepTheirDigitsAndGroups(t *testing.T) {
+	for _, c := range []struct {
+		v      float64
+		digits int
+		want   string
+	}{{0.36912, 3, "0.369"}, {8.6, 3, "8.6"}, {17510, 4, "17,510"}, {2503456, 3, "2,500,000"}, {999.9, 3, "1,000"}, {0, 3, "0"}} {
+		if got := number(c.v, c.digits); got != c.want {
+			t.Errorf("number(%v, %d) = %q, want %q", c.v, c.digits, got, c.want)
+		}
+	}
+}
+
+func TestChooseRefusesAnUnknownName(t *testing.T) {
+	if _, err := choose("limit,nobody", servers(), server.name); err == nil {
+		t.Error("no error for a server that does not exist")
+	}
+	got, err := choose("gws, limit", servers(), server.name)
+	if err != nil || len(got) != 2 || got[0].Name != floor {
+		t.Errorf("choose = %v, %v; want limit and gws, in the order of the list", got, err)
+	}
+}
