@@ -26,6 +26,7 @@ type loop struct {
 	mail  mailbox
 	stats counters
 	now   atomic.Uint32 // ticks, as of this turn
+	ended chan struct{} // closed when nobody reads mail any more
 
 	// Owned by the loop's goroutine.
 	events    []poller.Event
@@ -42,7 +43,7 @@ func newLoop(e *Engine, index int) (*loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{e: e, index: index, poll: p, events: make([]poller.Event, e.cfg.Batch)}
+	l := &loop{e: e, index: index, poll: p, ended: make(chan struct{}), events: make([]poller.Event, e.cfg.Batch)}
 	l.now.Store(e.now())
 	l.wheel.at = e.now()
 	if e.workers != nil {
@@ -198,6 +199,7 @@ func (l *loop) wake() {
 }
 
 func (l *loop) end() {
+	defer close(l.ended)
 	for _, in := range l.listeners {
 		in.close()
 	}

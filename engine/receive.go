@@ -121,8 +121,8 @@ func (c *Conn) limits() *codec.Limits {
 func (s *scratch) decodeRest(c *Conn) {
 	rest := c.in.rest
 	c.in.rest = nil
+	defer c.loop.bytes.Put(rest) // also when the handler panics
 	s.decode(c, rest)
-	c.loop.bytes.Put(rest)
 }
 
 // decode calls the handler for what in holds, and keeps aside what is left: the

@@ -113,7 +113,10 @@ func (s *Server) Close() error {
 	for _, in := range s.listeners {
 		done := make(chan struct{})
 		in.loop.post(order{kind: orderUnlisten, in: in, done: done})
-		<-done
+		select {
+		case <-done:
+		case <-in.loop.ended: // the Engine was closed first, and the listener with it
+		}
 	}
 	s.each(func(c *Conn) {
 		if c.ReadyState() == Connecting {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"net/http"
 	"runtime/debug"
 
 	"github.com/roost-ws/roost/codec"
@@ -68,6 +69,10 @@ func (s *scratch) contain(c *Conn) {
 	s.dec.Reset(&c.loop.bytes)
 	if c.fd < 0 {
 		return // it was its Close
+	}
+	s.cork(c, 0) // once more if it was Drain, after the turn's output had left
+	if c.ReadyState() == Connecting {
+		c.refuse(&codec.HandshakeError{Status: http.StatusInternalServerError})
 	}
 	c.mu.Lock()
 	c.fail(CodeInternal, nil)

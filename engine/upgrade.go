@@ -63,8 +63,9 @@ func (s *scratch) handshake(c *Conn, marks uint32) (again uint32) {
 		c.keepHead(&hs)
 		return again
 	}
+	c.loop.bytes.Put(hs.head) // in has a copy, and a hook may panic
+	hs.head = nil
 	s.headCame(c, &hs, in, end, err)
-	c.loop.bytes.Put(hs.head)
 	return again
 }
 
