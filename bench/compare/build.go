@@ -10,7 +10,10 @@ import (
 )
 
 // A builder makes the load and the servers, in a folder that git ignores.
-type builder struct{ cache string }
+type builder struct {
+	cache string
+	roost string // a built roost to copy, or "" to build this tree's
+}
 
 func (b builder) all(ctx context.Context, which []server) error {
 	if err := os.MkdirAll(filepath.Join(b.cache, "bin"), 0o755); err != nil {
@@ -32,7 +35,11 @@ func (b builder) all(ctx context.Context, which []server) error {
 		case "go":
 			err = command(ctx, ".", "go", "build", "-o", bin, "./peers/"+s.Name)
 		case "roost":
-			err = command(ctx, "..", "go", "build", "-o", bin, "./cmd/roost")
+			if b.roost != "" {
+				err = command(ctx, ".", "cp", b.roost, bin)
+			} else {
+				err = command(ctx, "..", "go", "build", "-o", bin, "./cmd/roost")
+			}
 		case "node":
 			node = true
 		}

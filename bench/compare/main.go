@@ -33,6 +33,7 @@ type options struct {
 	serverCPU string
 	loadCPU   string
 	roostArgs string
+	roostBin  string
 	redraw    bool
 }
 
@@ -48,6 +49,7 @@ func main() {
 	flag.StringVar(&o.serverCPU, "server-cpu", "0", "`list` of cores for the server, as taskset wants it")
 	flag.StringVar(&o.loadCPU, "load-cpu", "1", "`list` of cores for the load")
 	flag.StringVar(&o.roostArgs, "roost-args", "", "more `flags` for roost echo")
+	flag.StringVar(&o.roostBin, "roost-bin", "", "a built `roost` to measure, instead of building this tree's")
 	flag.BoolVar(&o.redraw, "redraw", false, "measure nothing: draw results.json again")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -74,7 +76,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("-works: %w", err)
 	}
-	b := builder{cache: o.cache}
+	b := builder{cache: o.cache, roost: o.roostBin}
 	if err := b.all(ctx, which); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"debug/buildinfo"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -38,7 +39,7 @@ func (r *Results) describe(ctx context.Context, o options, which []server) {
 func version(ctx context.Context, o options, s server) string {
 	switch {
 	case s.Kind == "roost":
-		return output(ctx, "git", "rev-parse", "--short", "HEAD")
+		return revision(filepath.Join(o.cache, "bin", s.Name))
 	case s.Version == "":
 		return ""
 	case s.Kind == "node":
@@ -50,6 +51,25 @@ func version(ctx context.Context, o options, s server) string {
 		return fmt.Sprintf("%s (npm %s, Node %s)", pkg.Version, s.Version, output(ctx, "node", "--version"))
 	}
 	return output(ctx, "go", "list", "-m", "-f", "{{.Version}}", s.Version)
+}
+
+// revision is the commit that a Go binary was built from, and whether the tree
+// had changes that are in no commit.
+func revision(bin string) string {
+	info, err := buildinfo.ReadFile(bin)
+	if err != nil {
+		return "unknown"
+	}
+	commit, changed := "of no commit", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			commit = s.Value[:min(7, len(s.Value))]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = " with changes"
+		}
+	}
+	return commit + changed
 }
 
 // output is a command's first line, or "unknown": it is only for describing.

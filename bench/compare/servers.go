@@ -19,8 +19,8 @@ const floor = "limit"
 func servers() []server {
 	return []server{
 		{Name: "roost", Label: "Roost", Kind: "roost"},
-		{Name: floor, Label: "limit (C, no library)", Kind: "c"},
-		{Name: "golimit", Label: "limit (Go, no library)", Kind: "go"},
+		{Name: floor, Label: "limit (C)", Kind: "c"},
+		{Name: "golimit", Label: "limit (Go)", Kind: "go"},
 		{Name: "uws", Label: "uWebSockets.js", Kind: "node", Version: "uwebsockets"},
 		{Name: "gws", Label: "gws", Kind: "go", Version: "github.com/lxzan/gws"},
 		{Name: "gorilla", Label: "gorilla/websocket", Kind: "go", Version: "github.com/gorilla/websocket"},
