@@ -17,7 +17,7 @@ type ConnOptions struct {
 
 	MaxPayload         int64 // bytes of one message, inflated; 0 is 100 MiB
 	MaxFragments       int   // frames of one message; 0 is 131,072
-	MaxHeader          int   // bytes of the handshake's header block; 0 is 8 KiB
+	MaxHeader          int   // bytes of the handshake's header block; 0 is 8 KiB, ReadBuffer the most
 	MaxOutbox          int   // bytes queued for one connection; 0 is 16 MiB
 	SlowPolicy         SlowPolicy
 	DisableAutoPong    bool // answer pings in Handler.Ping instead

@@ -71,6 +71,11 @@ func span(v, def time.Duration) time.Duration {
 }
 
 func newPolicy(s *Server, o *ConnOptions) policy {
+	maxHead := o.MaxHeader
+	if maxHead < 0 {
+		maxHead = maxReadBuffer // the read buffer's size is a limit in any case
+	}
+	maxHead = or(maxHead, defaultMaxHeader)
 	maxOutbox := o.MaxOutbox
 	if maxOutbox < 0 {
 		maxOutbox = int(^uint(0) >> 2)
@@ -87,7 +92,7 @@ func newPolicy(s *Server, o *ConnOptions) policy {
 		slow:      o.SlowPolicy,
 		maxOutbox: maxOutbox,
 		highWater: min(defaultHighWater, maxOutbox/2),
-		maxHead:   or(o.MaxHeader, defaultMaxHeader),
+		maxHead:   maxHead,
 		handshake: ticks(span(o.HandshakeTimeout, defaultHandshake)),
 		idle:      ticks(o.IdleTimeout),
 		ping:      ticks(o.PingInterval),

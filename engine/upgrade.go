@@ -52,7 +52,7 @@ func (s *scratch) handshake(c *Conn, marks uint32) (again uint32) {
 		return 0
 	}
 	in := s.buf[:have+n]
-	end, err := codec.ScanHead(in, hs.scanned, c.policy.maxHead)
+	end, err := codec.ScanHead(in, hs.scanned, min(c.policy.maxHead, len(s.buf)))
 	again = more(n, len(s.buf)-have, marks)
 	if err == nil && end == 0 {
 		if cap(hs.head) < len(in) {
