@@ -13,6 +13,7 @@ import (
 type echoCommand struct {
 	life      life
 	options   engine.ServerOptions
+	tls       tlsFiles
 	broadcast bool
 	deflate   bool
 }
@@ -27,6 +28,7 @@ text, binary as binary. It is as lean as a server on the engine can be.`,
 		Example: `  roost echo
   roost echo --addr 127.0.0.1:9001 --loops 1 --dispatch loop
   roost echo --broadcast                   # every message to every connection
+  roost echo --tls-cert cert.pem --tls-key key.pem
   ROOST_MAX_PAYLOAD=16MiB roost echo`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.run(cmd) },
@@ -36,6 +38,7 @@ text, binary as binary. It is as lean as a server on the engine can be.`,
 	f.BoolVar(&e.broadcast, "broadcast", false, "send every message to every connection")
 	f.BoolVar(&e.deflate, "deflate", false, "compress messages for clients that offer it (permessage-deflate)")
 	registerTuning(f, &e.options, 100<<20)
+	e.tls.register(f)
 	e.life.register(f)
 	return cmd
 }
@@ -49,7 +52,7 @@ func (e *echoCommand) run(cmd *cobra.Command) error {
 		if err != nil {
 			return nil, explainListen(e.options.Addr, "--addr", err)
 		}
-		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "echo on ws://%s/\n", s.sockets.Addr()); err != nil {
+		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "echo on %s://%s/\n", e.tls.scheme("ws"), s.sockets.Addr()); err != nil {
 			log.Warn("stdout", "err", err)
 		}
 		return s, nil
@@ -58,6 +61,10 @@ func (e *echoCommand) run(cmd *cobra.Command) error {
 
 func (e *echoCommand) listen(log *slog.Logger) (*echoServer, error) {
 	e.options.Config.Logger = log
+	var err error
+	if e.options.TLS, err = e.tls.config(log); err != nil {
+		return nil, err
+	}
 	eng, err := engine.New(e.options.Config)
 	if err != nil {
 		return nil, err

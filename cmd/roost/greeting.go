@@ -12,6 +12,7 @@ import (
 // greeting is what serve prints when it listens.
 type greeting struct {
 	app     push.App
+	scheme  string // http, or https with TLS
 	addr    net.Addr
 	token   string
 	console func(base string) string
@@ -22,12 +23,12 @@ type greeting struct {
 func (g *greeting) base() string {
 	host, port, err := net.SplitHostPort(g.addr.String())
 	if err != nil {
-		return "http://" + g.addr.String()
+		return g.scheme + "://" + g.addr.String()
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return g.scheme + "://" + net.JoinHostPort(host, port)
 }
 
 func (g *greeting) local() push.Local {

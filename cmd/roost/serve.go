@@ -16,6 +16,7 @@ import (
 type serveCommand struct {
 	life   life
 	listen engine.ServerOptions
+	tls    tlsFiles
 	push   push.Options
 }
 
@@ -38,6 +39,7 @@ that only this user can read, where roost pub and roost sub find them.`,
 	f.StringVar(&s.listen.Addr, "addr", "127.0.0.1:8080", "listen on this `host:port`; port 0 takes a free one")
 	registerPushFlags(f, &s.push)
 	registerTuning(f, &s.listen, 10<<10)
+	s.tls.register(f)
 	f.Lookup("ping-interval").Usage = "ping connections that stay silent this long, 0 for --activity-timeout"
 	f.Lookup("idle-timeout").Usage = "end a connection that stays silent this long, 0 for --activity-timeout plus --pong-timeout"
 	s.life.register(f)
@@ -69,7 +71,7 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 		if err != nil {
 			return nil, err
 		}
-		hello := greeting{app: s.push.App, addr: p.sockets.Addr(), token: p.push.Token(), console: p.push.ConsoleURL}
+		hello := greeting{app: s.push.App, scheme: s.tls.scheme("http"), addr: p.sockets.Addr(), token: p.push.Token(), console: p.push.ConsoleURL}
 		if p.forget, err = push.WriteLocal(hello.local()); err != nil {
 			log.Warn("roost pub and roost sub won't find this server by themselves", "err", err)
 		}
@@ -91,6 +93,10 @@ func (s *serveCommand) open(log *slog.Logger) (*pushServer, error) {
 	}
 	s.push.MaxMessage = int(s.listen.MaxPayload)
 	s.push.Logger, s.listen.Config.Logger = log, log
+	var err error
+	if s.listen.TLS, err = s.tls.config(log); err != nil {
+		return nil, err
+	}
 	p, err := push.New(s.push)
 	if err != nil {
 		return nil, usageError{err}
