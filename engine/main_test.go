@@ -92,7 +92,7 @@ func stop(t testing.TB, s *Server) {
 func (l *loop) lent() int {
 	n := l.bytes.Outstanding()
 	if l.scratch != nil {
-		n--
+		n -= len(l.scratch.out.chunks)
 	} else if n > 0 {
 		// Each worker has one; how many there were, only the pool knows.
 		n = max(0, n-maxTestWorkers)
