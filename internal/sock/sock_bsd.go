@@ -99,6 +99,9 @@ func accept(fd int) (int, unix.Sockaddr, error) {
 	}
 }
 
+// Close closes fd. The descriptor is gone whatever it returns (close(2)).
+func Close(fd int) error { return unix.Close(fd) }
+
 func stream(a netip.Addr) (int, error) {
 	syscall.ForkLock.RLock()
 	fd, err := unix.Socket(family(a), unix.SOCK_STREAM, 0)

@@ -75,6 +75,15 @@ func Accept(fd int) (int, netip.AddrPort, error) {
 	}
 }
 
+// Close closes fd. The descriptor is gone whatever it returns (close(2)). It does
+// not wait: nothing here sets a linger time.
+func Close(fd int) error {
+	if _, _, e := unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0); e != 0 {
+		return e
+	}
+	return nil
+}
+
 func peer(sa *unix.RawSockaddrInet6) netip.AddrPort {
 	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&sa.Port))[:])
 	switch sa.Family {
