@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"reflect"
 	"sync"
 	"time"
 
@@ -16,19 +17,43 @@ import (
 // net.Conn that has no descriptor of its own to give: an in-memory one, or TLS
 // that another server has begun. Such a connection costs two goroutines and two
 // descriptors more than one of the engine's own listener.
-func bridge(conn net.Conn) (int, error) {
+func (e *Engine) bridge(conn net.Conn) (int, error) {
+	// It must not be joined to two ends. What cannot be a key is not noticed.
+	known := reflect.TypeOf(conn).Comparable()
+	if known {
+		if _, twice := e.bridges.LoadOrStore(conn, nil); twice {
+			return -1, ErrUpgradedTwice
+		}
+	}
+	near, other, err := pair()
+	if err != nil {
+		if known {
+			e.bridges.Delete(conn)
+		}
+		return -1, errors.Join(err, conn.Close())
+	}
+	b := &bridged{conn, other}
+	go func() {
+		b.run()
+		if known {
+			e.bridges.Delete(conn)
+		}
+	}()
+	return near, nil
+}
+
+// pair is the two ends of a socket pair: for the engine, and for Go.
+func pair() (int, net.Conn, error) {
 	near, far, err := sock.Pair()
 	if err != nil {
-		return -1, fmt.Errorf("engine: %w", err)
+		return -1, nil, fmt.Errorf("engine: %w", err)
 	}
 	f := os.NewFile(uintptr(far), "bridge")
 	other, err := net.FileConn(f)
 	if err = errors.Join(err, f.Close()); err != nil {
-		return -1, errors.Join(fmt.Errorf("engine: %w", err), sock.Close(near))
+		return -1, nil, errors.Join(fmt.Errorf("engine: %w", err), sock.Close(near))
 	}
-	b := &bridged{conn, other}
-	go b.run()
-	return near, nil
+	return near, other, nil
 }
 
 // bridged is the two ends that a bridge copies between.

@@ -54,6 +54,7 @@ type extra struct {
 	reason   string
 	err      error // the first failure, not yet told to the handler
 	addr     remoteKey
+	far      *far // behind a bridge; set before the connection is watched
 }
 
 // Marks say why a connection wants a turn. The low ones are the poller's.
@@ -169,8 +170,11 @@ func (c *Conn) Extensions() string {
 func (c *Conn) RemoteAddr() net.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.fd < 0 {
+	switch {
+	case c.fd < 0:
 		return nil
+	case c.ext != nil && c.ext.far != nil:
+		return c.ext.far.remote
 	}
 	return sock.Remote(int(c.fd))
 }
@@ -179,8 +183,11 @@ func (c *Conn) RemoteAddr() net.Addr {
 func (c *Conn) LocalAddr() net.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.fd < 0 {
+	switch {
+	case c.fd < 0:
 		return nil
+	case c.ext != nil && c.ext.far != nil:
+		return c.ext.far.local
 	}
 	return sock.Local(int(c.fd))
 }

@@ -23,6 +23,10 @@ type ConnOptions struct {
 	DisableAutoPong    bool // answer pings in Handler.Ping instead
 	SkipUTF8Validation bool // take text and close reasons as they come
 
+	// MaxPendingAutoPongs is the most answers to pings that wait for a peer which
+	// does not read; at so many the connection is terminated. 0 is 60.
+	MaxPendingAutoPongs int
+
 	HandshakeTimeout time.Duration // 0 is 10 s
 	IdleTimeout      time.Duration // nothing came for so long: close 1001; 0 is off
 	PingInterval     time.Duration // nothing came for so long: ping; for twice: terminate; 0 is off

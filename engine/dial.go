@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/roost-ws/roost/codec"
-	"github.com/roost-ws/roost/internal/sock"
 )
 
 // Dialer opens WebSocket connections as a client. They live on an Engine like
@@ -57,11 +56,11 @@ func (d *Dialer) Dial(ctx context.Context, rawURL string) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: dial %s: %w", rawURL, err)
 	}
-	fd, err := takeOver(conn)
+	fd, far, err := d.Engine.takeOver(conn)
 	if err != nil {
 		return nil, err
 	}
-	c, hs, err := d.begin(fd, req)
+	c, hs, err := d.begin(fd, far, req)
 	if err != nil {
 		return nil, err
 	}
@@ -171,9 +170,9 @@ func tunnel(conn net.Conn, proxy *url.URL, target string) error {
 }
 
 // begin makes fd a connection of the engine, whose first turn sends the request.
-func (d *Dialer) begin(fd int, req *http.Request) (*Conn, *clientHandshake, error) {
-	if fd >= maxFDs {
-		return nil, nil, errors.Join(fmt.Errorf("engine: descriptor %d: the table ends at %d", fd, maxFDs), sock.Close(fd))
+func (d *Dialer) begin(fd int, far *far, req *http.Request) (*Conn, *clientHandshake, error) {
+	if err := prepare(fd); err != nil {
+		return nil, nil, err
 	}
 	p := newPolicy(nil, &d.Options)
 	p.mask, p.limits.Client, p.deflated.Client = true, true, true
@@ -185,7 +184,7 @@ func (d *Dialer) begin(fd int, req *http.Request) (*Conn, *clientHandshake, erro
 	handler := d.Handler
 	c.handler.Store(&handler)
 	x := c.extra()
-	x.hs = &handshake{client: hs}
+	x.hs, x.far = &handshake{client: hs}, far
 	if strings.EqualFold(req.URL.Scheme, "https") {
 		config := d.TLS.Clone()
 		if config == nil {

@@ -94,6 +94,7 @@ type Engine struct {
 	start   time.Time
 
 	handshakes atomic.Int64 // TLS, under way
+	bridges    sync.Map     // of net.Conn that have one
 
 	conns  atomic.Int64  // descriptors held by connections, handshakes included
 	next   atomic.Uint32 // round robin over loops

@@ -26,9 +26,10 @@ type listener struct {
 const acceptBatch = 64
 
 func (s *Server) listen() error {
-	tcp, err := net.ResolveTCPAddr("tcp", s.opts.Addr)
+	listen := s.opts.listenAddr()
+	tcp, err := net.ResolveTCPAddr("tcp", listen)
 	if err != nil {
-		return fmt.Errorf("engine: Addr %q: %w", s.opts.Addr, err)
+		return fmt.Errorf("engine: Addr %q: %w", listen, err)
 	}
 	addr := tcp.AddrPort()
 	if !addr.Addr().IsValid() {
@@ -53,6 +54,7 @@ func (s *Server) listen() error {
 			}
 		}
 	}
+	s.listening(s.addr)
 	for _, in := range s.listeners {
 		in.loop.post(order{kind: orderListen, in: in})
 	}
@@ -81,6 +83,7 @@ func (s *Server) open(addr *netip.AddrPort) (int, error) {
 func (l *loop) listen(in *listener) {
 	if err := l.poll.Update(in.fd, 0, poller.Readable); err != nil {
 		l.e.log.Error("cannot watch the listener", "err", err)
+		in.srv.report(fmt.Errorf("engine: cannot watch the listener: %w", err))
 	}
 	l.listeners = append(l.listeners, in)
 }
@@ -129,6 +132,7 @@ func (in *listener) acceptOne() {
 			in.starved = true
 			in.loop.e.log.Error("accepting paused: raise the limit of open files (ulimit -n) or lower MaxConns",
 				"err", err, "conns", in.loop.e.conns.Load())
+			in.srv.report(fmt.Errorf("engine: accepting paused: %w", err))
 		}
 	default:
 		// The connection failed while it waited (accept(2) lists a dozen errors of

@@ -59,6 +59,7 @@ func start(t testing.TB, o ServerOptions) *Server {
 	if os.Getenv("ENGINE_TEST_LOG") != "" {
 		o.Config.Logger = slog.Default()
 	}
+	o.NoServer = o.NoServer || o.listenAddr() == "" && o.Server == nil
 	s, err := NewServer(o)
 	if err != nil {
 		t.Fatal(err)

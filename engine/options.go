@@ -1,10 +1,14 @@
 package engine
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -15,10 +19,23 @@ type ServerOptions struct {
 	Engine *Engine
 	Config Config
 
+	// Where connections come from: exactly one of Addr (or Port), Server and NoServer
+	// is to be given, else NewServer returns ErrServerMode.
+
 	// Addr is "host:port" to listen on; port 0 is an ephemeral one, an empty host
-	// every address. An empty Addr listens nowhere: connections then come from an
-	// http.Server, through HandleUpgrade.
+	// every address.
 	Addr string
+	// Host and Port are Addr in two parts; Port is made by the function of that
+	// name, for 0 is a port and not the lack of one.
+	Host string
+	Port *int
+	// Server is an http.Server that does not serve yet, plain or with TLS. Requests
+	// for an upgrade on it come to us, until Close; all others go to its own
+	// Handler. It is never started and never closed by us.
+	Server *http.Server
+	// NoServer listens nowhere: connections come through HandleUpgrade and
+	// HandleUpgradeConn, or from an http.Server that has our Server as a handler.
+	NoServer bool
 	// ReusePort opens one listening socket a loop (SO_REUSEPORT), so that the
 	// kernel spreads connections; another process of this user may then listen on
 	// the same port too. Without it one loop accepts for all.
@@ -47,14 +64,43 @@ type ServerOptions struct {
 	Path string
 	// ShouldHandle replaces the comparison with Path.
 	ShouldHandle func(r *Request) bool
+	// Verify, VerifyClient and VerifyClientAsync decide who is let in; one of them
+	// at most may be set. The first two may block, unless Dispatch is DispatchLoop.
+
 	// Verify lets a request in by returning nil. A *RejectError says what to answer
-	// instead, any other error is 401. It may block unless Dispatch is DispatchLoop.
+	// instead, any other error is 401.
 	Verify func(r *Request) error
+	// VerifyClient lets a request in by returning true; false is 401.
+	VerifyClient func(info *VerifyInfo) bool
+	// VerifyClientAsync decides later: it returns at once, and done is called when
+	// the verdict is there, from any goroutine. Until then the connection waits
+	// without a goroutine. See VerifyCallback. ctx ends with the wait: when the
+	// verdict came, the peer left, HandshakeTimeout is over or the server closes.
+	VerifyClientAsync func(ctx context.Context, info *VerifyInfo, done VerifyCallback)
 	// HandleProtocols chooses among the subprotocols that the client offers, in its
 	// order; "" is none. nil chooses the first. Not called when none is offered.
 	HandleProtocols func(offered []string, r *Request) string
 	// Headers may add to the 101 answer.
 	Headers func(h http.Header, r *Request)
+	// ClientError, if set, answers requests for an upgrade that break the rules of
+	// the handshake: err is a *codec.HandshakeError. What it writes to w is all that
+	// the peer gets before the connection is closed. Requests that another hook or
+	// Path refuses do not come here.
+	ClientError func(err error, w io.Writer, r *Request)
+
+	// OnListening is called by NewServer when it listens, before any connection is
+	// accepted; with an http.Server, by its Serve.
+	OnListening func(s *Server)
+	// OnError hears of what goes wrong with the listener after that, such as
+	// descriptors that ran out. It is called on a goroutine of its own.
+	OnError func(err error)
+	// OnClose is called once, on a goroutine of its own, when the server is closed
+	// for good: see Server.Close.
+	OnClose func()
+
+	// NoClientTracking keeps the server from knowing its connections: Clients is
+	// empty, and without a listener of its own Close waits for none of them.
+	NoClientTracking bool
 
 	// MaxConnsPerIP is the most connections from one address; 0 is no limit.
 	MaxConnsPerIP int
@@ -72,6 +118,8 @@ type ServerOptions struct {
 	DisableAutoPong    bool
 	SkipUTF8Validation bool
 
+	MaxPendingAutoPongs int
+
 	HandshakeTimeout time.Duration
 	IdleTimeout      time.Duration
 	PingInterval     time.Duration
@@ -85,16 +133,64 @@ func (o *ServerOptions) conns() *ConnOptions {
 		MaxPayload: o.MaxPayload, MaxFragments: o.MaxFragments, MaxHeader: o.MaxHeader,
 		MaxOutbox: o.MaxOutbox, SlowPolicy: o.SlowPolicy,
 		DisableAutoPong: o.DisableAutoPong, SkipUTF8Validation: o.SkipUTF8Validation,
-		HandshakeTimeout: o.HandshakeTimeout, IdleTimeout: o.IdleTimeout, PingInterval: o.PingInterval,
+		MaxPendingAutoPongs: o.MaxPendingAutoPongs,
+		HandshakeTimeout:    o.HandshakeTimeout, IdleTimeout: o.IdleTimeout, PingInterval: o.PingInterval,
 		CloseTimeout: o.CloseTimeout, WriteTimeout: o.WriteTimeout,
 	}
 }
 
+// ErrServerMode is returned by NewServer when its options say nothing of where
+// connections come from, or more than one thing.
+var ErrServerMode = errors.New(`One and only one of the "port", "server", or "noServer" options must be specified`)
+
+// Port makes ServerOptions.Port; 0 is an ephemeral port.
+func Port(n int) *int { return &n }
+
 func (o *ServerOptions) check() error {
-	if o.Addr != "" {
+	if count(o.Addr != "" || o.Port != nil, o.Server != nil, o.NoServer) != 1 {
+		return ErrServerMode
+	}
+	if err := o.checkAddr(); err != nil {
+		return err
+	}
+	if o.TLS != nil && o.listenAddr() == "" {
+		return errors.New("engine: TLS is for a listener of our own: give Addr or Port, or let the http.Server do it")
+	}
+	if count(o.Verify != nil, o.VerifyClient != nil, o.VerifyClientAsync != nil) > 1 {
+		return errors.New("engine: more than one of Verify, VerifyClient and VerifyClientAsync is set: want one")
+	}
+	return o.conns().check()
+}
+
+func (o *ServerOptions) checkAddr() error {
+	switch {
+	case o.Addr != "" && (o.Host != "" || o.Port != nil):
+		return fmt.Errorf("engine: Addr %q beside Host or Port: want one of the two", o.Addr)
+	case o.Host != "" && o.Port == nil:
+		return fmt.Errorf("engine: Host %q without Port: set Port, engine.Port(0) for an ephemeral one", o.Host)
+	case o.Port != nil && (*o.Port < 0 || *o.Port > 65535):
+		return fmt.Errorf("engine: Port %d: want 0 to 65535", *o.Port)
+	case o.Addr != "":
 		if _, _, err := net.SplitHostPort(o.Addr); err != nil {
 			return fmt.Errorf("engine: Addr %q: want host:port: %w", o.Addr, err)
 		}
 	}
-	return o.conns().check()
+	return nil
+}
+
+// listenAddr is what to listen on, "" for nothing.
+func (o *ServerOptions) listenAddr() string {
+	if o.Port != nil {
+		return net.JoinHostPort(o.Host, strconv.Itoa(*o.Port))
+	}
+	return o.Addr
+}
+
+func count(given ...bool) (n int) {
+	for _, g := range given {
+		if g {
+			n++
+		}
+	}
+	return n
 }

@@ -153,7 +153,7 @@ func (p *plainServer) Close() error {
 	return nil
 }
 
-func (p *plainServer) Addr() net.Addr { return p.s.addr }
+func (p *plainServer) Addr() net.Addr { return p.s.Addr() }
 
 // shutdown lets requests under way finish until ctx ends.
 func (p *plainServer) shutdown(ctx context.Context) error {

@@ -19,6 +19,7 @@ type Request struct {
 	http *http.Request  // of an http.Server
 	conn *Conn
 	tls  *tls.ConnectionState
+	from net.Addr // of a connection that the engine does not have yet
 }
 
 // Method returns the request's method.
@@ -62,6 +63,14 @@ func (r *Request) Header(name string) string {
 	return strings.Join(r.http.Header.Values(name), ", ")
 }
 
+// key is the Sec-WebSocket-Key.
+func (r *Request) key() []byte {
+	if r.raw != nil {
+		return r.raw.Get("Sec-WebSocket-Key")
+	}
+	return []byte(r.http.Header.Get("Sec-WebSocket-Key"))
+}
+
 // lookup is Header that tells an empty value from none.
 func (r *Request) lookup(name string) (value string, ok bool) {
 	if r.raw != nil {
@@ -84,7 +93,7 @@ func (r *Request) Secure() bool { return r.TLS() != nil }
 
 // TLS returns the state of the encryption, nil when there is none.
 func (r *Request) TLS() *tls.ConnectionState {
-	if r.http != nil {
+	if r.tls == nil && r.http != nil {
 		return r.http.TLS
 	}
 	return r.tls
@@ -92,8 +101,11 @@ func (r *Request) TLS() *tls.ConnectionState {
 
 // RemoteAddr returns the peer's address, nil when it is none of TCP.
 func (r *Request) RemoteAddr() net.Addr {
-	if r.http == nil {
+	switch {
+	case r.http == nil:
 		return r.conn.RemoteAddr()
+	case r.from != nil:
+		return r.from
 	}
 	// Before the engine has the connection, net/http's word is all there is.
 	from, err := netip.ParseAddrPort(r.http.RemoteAddr)

@@ -21,7 +21,6 @@ type Server struct {
 	plain  *plainServer
 
 	listeners []*listener
-	addr      net.Addr
 
 	conns   atomic.Int64
 	closing atomic.Bool
@@ -30,11 +29,14 @@ type Server struct {
 
 	mu      sync.Mutex
 	remotes map[remoteKey]int
+	addr    net.Addr
+	closed  bool          // for good
+	dones   []func(error) // of CloseThen
 }
 
 // NewServer makes a Server; with an Addr it listens when NewServer returns. Errors
-// name the option that is wrong, wrap errors.ErrUnsupported where there is no
-// poller, or are the system's: EADDRINUSE when the port is taken.
+// are ErrServerMode, name the option that is wrong, wrap errors.ErrUnsupported where
+// there is no poller, or are the system's: EADDRINUSE when the port is taken.
 func NewServer(o ServerOptions) (*Server, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -50,7 +52,10 @@ func NewServer(o ServerOptions) (*Server, error) {
 		s.e, s.owned = e, true
 	}
 	s.plain = newPlainServer(s)
-	if o.Addr == "" {
+	if o.Server != nil {
+		s.attach(o.Server)
+	}
+	if o.listenAddr() == "" {
 		return s, nil
 	}
 	if err := s.listen(); err != nil {
@@ -73,16 +78,24 @@ func serverTLS(c *tls.Config) *tls.Config {
 // Engine returns the engine that the server's connections live on.
 func (s *Server) Engine() *Engine { return s.e }
 
-// Addr returns the address listened on, nil when there is none or no more.
+// Addr returns the address listened on, also by ServerOptions.Server, once it
+// serves. It is nil when there is none or no more.
 func (s *Server) Addr() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.closing.Load() {
 		return nil
 	}
 	return s.addr
 }
 
-// Clients returns the connections that are open or closing, in no order.
+// Clients returns the connections that are open or closing, in no order. A
+// connection is among them from Handler.Open to before Handler.Close. It is nil with
+// NoClientTracking.
 func (s *Server) Clients() []*Conn {
+	if s.opts.NoClientTracking {
+		return nil
+	}
 	var list []*Conn
 	s.each(func(c *Conn) {
 		if c.is(flagOpened) && c.ReadyState() != Closed {
@@ -98,35 +111,6 @@ func (s *Server) each(f func(*Conn)) {
 			f(c)
 		}
 	})
-}
-
-// ErrNotRunning is returned by the second Close of a Server.
-var ErrNotRunning = errors.New("The server is not running")
-
-// Close stops accepting: the port is free when it returns, and requests for an
-// upgrade are answered 503. Connections live on. An engine that the server made
-// for itself ends with the last of them. The second call returns ErrNotRunning.
-func (s *Server) Close() error {
-	if s.closing.Swap(true) {
-		return ErrNotRunning
-	}
-	for _, in := range s.listeners {
-		done := make(chan struct{})
-		in.loop.post(order{kind: orderUnlisten, in: in, done: done})
-		select {
-		case <-done:
-		case <-in.loop.ended: // the Engine was closed first, and the listener with it
-		}
-	}
-	s.each(func(c *Conn) {
-		if c.ReadyState() == Connecting {
-			c.Terminate()
-		}
-	})
-	if s.conns.Load() == 0 {
-		s.last()
-	}
-	return nil
 }
 
 // Shutdown closes the server, tells its connections that it goes away (1001),
@@ -145,25 +129,6 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.each((*Conn).Terminate)
 	}
 	return errors.Join(err, s.end())
-}
-
-// left counts a connection out.
-func (s *Server) left(c *Conn) {
-	if c.ext != nil {
-		s.leave(c.ext.addr)
-	}
-	if s.conns.Add(-1) == 0 && s.closing.Load() {
-		s.last()
-	}
-}
-
-// last runs once, after Close, when no connection is left.
-func (s *Server) last() {
-	s.once.Do(func() {
-		close(s.gone)
-		// Not here: a worker may be the caller, and the engine's end waits for them.
-		go func() { _ = s.end() }()
-	})
 }
 
 // end releases what the server made for itself.

@@ -12,13 +12,16 @@ import (
 type handshake struct {
 	head    []byte // from the loop's bytes
 	scanned int
-	pending *pending         // decided on elsewhere: no request will come
+	pending *pending         // no request will come: it is here
 	client  *clientHandshake // we are the client: it is an answer that comes
 }
 
 // end gives up: the connection ended first.
 func (hs *handshake) end(b *codec.Bytes, err error) {
 	b.Put(hs.head)
+	if hs.pending != nil && hs.pending.verdict != nil {
+		hs.pending.verdict.cancel()
+	}
 	if hs.client != nil {
 		hs.client.done <- errors.Join(ErrHandshakeEnded, err)
 	}
@@ -35,8 +38,7 @@ func (s *scratch) handshake(c *Conn, marks uint32) (again uint32) {
 	}
 	hs := c.takeHead()
 	if hs.pending != nil {
-		s.carryOut(c, hs.pending)
-		return markRead
+		return s.carryOut(c, hs.pending, marks)
 	}
 	if hs.client != nil {
 		hs.client.send(c)
@@ -45,6 +47,7 @@ func (s *scratch) handshake(c *Conn, marks uint32) (again uint32) {
 	n, ok := c.read(s.buf[have:])
 	s.n.bytesIn += n
 	if c.is(flagDeaf) {
+		c.loop.bytes.Put(hs.head)
 		return more(n, len(s.buf), marks)
 	}
 	if !ok {
@@ -86,19 +89,27 @@ func (s *scratch) headCame(c *Conn, hs *handshake, in []byte, end int, err error
 
 // tlsState is nil without TLS.
 func (c *Conn) tlsState() *tls.ConnectionState {
-	if !c.is(flagTLS) {
+	switch {
+	case c.ext != nil && c.ext.far != nil:
+		return c.ext.far.tls
+	case !c.is(flagTLS):
 		return nil
 	}
 	state := c.ext.tls.conn.ConnectionState()
 	return &state
 }
 
-// takeHead returns what has come of the header block so far.
+// takeHead returns what has come of the header block so far. What waits for a
+// verdict stays where it is.
 func (c *Conn) takeHead() (hs handshake) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ext != nil && c.ext.hs != nil {
-		hs, c.ext.hs = *c.ext.hs, nil
+	if c.ext == nil || c.ext.hs == nil {
+		return hs
+	}
+	hs = *c.ext.hs
+	if hs.pending == nil || hs.pending.verdict == nil {
+		c.ext.hs = nil
 	}
 	return hs
 }
@@ -126,28 +137,48 @@ func (s *scratch) request(c *Conn, head, rest []byte) {
 		return
 	}
 	r := Request{raw: &s.req, conn: c, tls: c.tlsState()}
-	up, err := srv.check(&r)
+	up, err := srv.examine(&r)
 	if err != nil {
+		c.turnAway(srv.answer(err, &r))
+		return
+	}
+	if srv.opts.VerifyClientAsync != nil {
+		// The head was parsed once without error, so it is again.
+		kept := new(codec.Request)
+		_ = kept.Parse(append([]byte(nil), head...))
+		r.raw = kept
+		srv.ask(c, &pending{req: r, up: up, rest: append([]byte(nil), rest...)})
+		return
+	}
+	if err = srv.decide(&up, &r); err != nil {
 		c.refuse(err)
 		return
 	}
-	answer := codec.AppendSwitching(nil, s.req.Get("Sec-WebSocket-Key"), up.protocol, up.extensions, up.header)
-	if c.open(answer, &up) {
-		c.opened(&r)
+	s.admit(c, &r, &up, rest)
+}
+
+// admit makes c an open WebSocket, and goes on with what came behind the request.
+func (s *scratch) admit(c *Conn, r *Request, up *upgrade, rest []byte) {
+	answer := codec.AppendSwitching(nil, r.key(), up.protocol, up.extensions, up.header)
+	if c.open(answer, up) {
+		c.opened(r)
 		s.decode(c, rest)
 	}
 }
 
 // upgrade is what the answer to a good request says.
 type upgrade struct {
+	offered    []string // subprotocols
 	protocol   string
 	extensions string
 	deflate    *deflate // nil when not agreed
 	header     http.Header
 }
 
-// check runs the handshake's checks in the order that Node's ws has them.
-func (s *Server) check(r *Request) (up upgrade, err error) {
+// examine runs the handshake's checks that come before the hooks which verify, in
+// the order that Node's ws has them.
+func (s *Server) examine(r *Request) (up upgrade, err error) {
+	defer s.contain(&err)
 	if r.raw != nil {
 		err = r.raw.CheckUpgrade()
 	} else {
@@ -159,36 +190,34 @@ func (s *Server) check(r *Request) (up upgrade, err error) {
 	if !s.shouldHandle(r) {
 		return up, &RejectError{Status: http.StatusBadRequest}
 	}
-	var offered []string
 	if list, ok := r.lookup("Sec-WebSocket-Protocol"); ok {
-		if offered, err = codec.ParseProtocols(list); err != nil {
+		if up.offered, err = codec.ParseProtocols(list); err != nil {
 			return up, err
 		}
 	}
 	if list, ok := r.lookup("Sec-WebSocket-Extensions"); ok && s.policy.deflate != nil {
-		if err = up.negotiate(s.policy.deflate, list); err != nil {
-			return up, err
-		}
+		err = up.negotiate(s.policy.deflate, list)
 	}
-	if s.opts.Verify != nil {
-		if err = s.opts.Verify(r); err != nil {
-			return up, err
-		}
-	}
+	return up, err
+}
+
+// settle is what comes after the verdict.
+func (s *Server) settle(up *upgrade, r *Request) (err error) {
+	defer s.contain(&err)
 	if s.closing.Load() {
-		return up, &RejectError{Status: http.StatusServiceUnavailable}
+		return &RejectError{Status: http.StatusServiceUnavailable}
 	}
-	if len(offered) > 0 {
-		up.protocol = offered[0]
+	if len(up.offered) > 0 {
+		up.protocol = up.offered[0]
 		if s.opts.HandleProtocols != nil {
-			up.protocol = s.opts.HandleProtocols(offered, r)
+			up.protocol = s.opts.HandleProtocols(up.offered, r)
 		}
 	}
 	if s.opts.Headers != nil {
 		up.header = make(http.Header)
 		s.opts.Headers(up.header, r)
 	}
-	return up, nil
+	return nil
 }
 
 func (up *upgrade) negotiate(d *DeflateOptions, offers string) error {
@@ -198,6 +227,10 @@ func (up *upgrade) negotiate(d *DeflateOptions, offers string) error {
 	}
 	return err
 }
+
+// ShouldHandle reports whether r's path is one of ours. It is for who routes
+// requests to several servers.
+func (s *Server) ShouldHandle(r *http.Request) bool { return s.shouldHandle(&Request{http: r}) }
 
 func (s *Server) shouldHandle(r *Request) bool {
 	switch {
@@ -226,14 +259,17 @@ func answerTo(err error) []byte {
 	return codec.AppendReject(nil, http.StatusUnauthorized, "", nil)
 }
 
-// refuse answers a request that is not let in. What the peer still sends is
-// dropped until its FIN or the handshake's time limit.
-func (c *Conn) refuse(err error) {
+// refuse answers a request that is not let in.
+func (c *Conn) refuse(err error) { c.turnAway(answerTo(err)) }
+
+// turnAway sends an answer, and then FIN. What the peer still sends is dropped until
+// its own FIN or the handshake's time limit.
+func (c *Conn) turnAway(answer []byte) {
 	c.loop.stats.rejected.Add(1)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.set(flagFailed | flagSentEnd)
-	c.raw(answerTo(err))
+	c.raw(answer)
 	c.seen.Store(c.loop.now.Load())
 }
 
@@ -264,8 +300,12 @@ func (c *Conn) open(answer []byte, up *upgrade) bool {
 // opened calls the handler.
 func (c *Conn) opened(r *Request) {
 	c.loop.stats.opened.Add(1)
-	if h := c.handler.Load(); h.Open != nil {
+	h := c.handler.Load()
+	if h.Open != nil {
 		h.Open(c, r)
+	}
+	if own := c.handler.Load(); own != h && own.Open != nil {
+		own.Open(c, r) // of OnOpen
 	}
 }
 
@@ -276,7 +316,7 @@ func (c *Conn) raw(p []byte) {
 	c.out.size += len(p)
 }
 
-// late answers a request that did not come in time.
+// late answers a request that did not come, or a verdict, in time.
 func (c *Conn) late() {
 	if c.is(flagFailed|flagTLS) || c.policy.srv == nil {
 		c.kill()
@@ -287,4 +327,5 @@ func (c *Conn) late() {
 	c.raw(codec.AppendReject(nil, http.StatusRequestTimeout, "", nil))
 	c.seen.Store(c.loop.now.Load())
 	c.loop.arm(c, c.loop.now.Load()+c.policy.handshake)
+	c.kick(markKick) // for what waits for a verdict
 }
