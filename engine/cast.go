@@ -102,7 +102,11 @@ func (l *loop) serve(c *Conn, casts []cast) {
 	if c.ReadyState() != Open {
 		return
 	}
-	if len(casts) == 1 && c.out == nil && !c.is(flagTLS|flagFragment) {
+	if c.is(flagFragment | flagWriter) {
+		c.shareAfter(casts)
+		return
+	}
+	if len(casts) == 1 && c.out == nil && !c.is(flagTLS) {
 		if k := &casts[0]; k.except != c {
 			c.writeFrame(k.ed.form(c))
 		}

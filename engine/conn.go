@@ -48,12 +48,14 @@ type inbound struct {
 type extra struct {
 	hs       *handshake
 	deflate  *deflate // set before the connection opens
+	after    after    // what waits for the end of a message in fragments
 	tls      *tlsConn // set before the connection is watched
 	protocol string
 	code     CloseCode // from the peer's close frame
 	reason   string
 	err      error // the first failure, not yet told to the handler
 	addr     remoteKey
+	pongs    int  // automatic, that wait for a full kernel; of the turn's holder
 	far      *far // behind a bridge; set before the connection is watched
 }
 
@@ -84,23 +86,26 @@ func (s State) String() string {
 
 // The flags: two bits of State, and facts about a connection.
 const (
-	flagState    = uint32(3)
-	flagOpened   = uint32(1 << (iota + 1)) // Open was called
-	flagCorked                             // a turn is on: output waits for its end
-	flagBlocked                            // the kernel took no more
-	flagHeld                               // hold is not empty
-	flagSentEnd                            // our close frame, or a refusal, is queued
-	flagGotClose                           // the peer's close frame was read
-	flagFailed                             // the peer broke the protocol: input is discarded
-	flagFIN                                // our FIN is sent
-	flagEOF                                // the peer's came
-	flagBroken                             // the descriptor failed: nothing more goes out
-	flagKilled                             // finish at the next step
-	flagPinged                             // a heartbeat is out and nothing came since
-	flagFull                               // the outbox was above its high-water mark
-	flagFragment                           // a message is being sent in fragments
-	flagDeflate                            // permessage-deflate was agreed: ext.deflate is set
-	flagTLS                                // ext.tls is set
+	flagState      = uint32(3)
+	flagOpened     = uint32(1 << (iota + 1)) // Open was called
+	flagCorked                               // a turn is on: output waits for its end
+	flagBlocked                              // the kernel took no more
+	flagHeld                                 // hold is not empty
+	flagSentEnd                              // our close frame, or a refusal, is queued
+	flagGotClose                             // the peer's close frame was read
+	flagFailed                               // the peer broke the protocol: input is discarded
+	flagFIN                                  // our FIN is sent
+	flagEOF                                  // the peer's came
+	flagBroken                               // the descriptor failed: nothing more goes out
+	flagKilled                               // finish at the next step
+	flagPinged                               // a heartbeat is out and nothing came since
+	flagFull                                 // the outbox was above its high-water mark
+	flagFragment                             // a message is being sent in fragments
+	flagDeflate                              // permessage-deflate was agreed: ext.deflate is set
+	flagTLS                                  // ext.tls is set
+	flagOwnHandler                           // handler is the connection's own
+	flagWriter                               // a NextWriter is in use
+	flagAfter                                // ext.after holds something
 )
 
 // flagDeaf are those under which input is not decoded any more.
@@ -193,14 +198,22 @@ func (c *Conn) LocalAddr() net.Addr {
 }
 
 // BufferedAmount returns the bytes, framing included, that were sent and that the
-// kernel has not taken yet.
+// kernel has not taken yet, and those of messages that wait for a NextWriter's end.
 func (c *Conn) BufferedAmount() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.out == nil {
-		return 0
+	return c.unsent()
+}
+
+// unsent is BufferedAmount. Under mu.
+func (c *Conn) unsent() (n int) {
+	if c.out != nil {
+		n = c.out.size
 	}
-	return c.out.size
+	if c.is(flagAfter) {
+		n += c.ext.after.size
+	}
+	return n
 }
 
 // extra returns c.ext, made if need be. Under mu.

@@ -57,6 +57,9 @@ func (c *Conn) sendDeflated(op Opcode, data []byte, o *SendOptions) error {
 	z := c.ext.deflate
 	z.mu.Lock()
 	defer z.mu.Unlock()
+	if c.is(flagWriter) && !o.writer {
+		return c.sendFrame(op, data, o, 0) // waits, and is not compressed later
+	}
 	first := !c.is(flagFragment)
 	if first {
 		z.compress = !o.NoCompress && c.policy.worth(z, len(data))
@@ -84,19 +87,6 @@ func (c *Conn) sendDeflated(op Opcode, data []byte, o *SendOptions) error {
 		z.send.Reset()
 	}
 	return err
-}
-
-// sendFrame queues one data frame whose payload is ready.
-func (c *Conn) sendFrame(op Opcode, payload []byte, o *SendOptions, rsv byte) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.sendable(len(payload)); err != nil {
-		return err
-	}
-	h := c.dataHeader(op, len(payload), o.More)
-	h.Rsv, h.Masked = rsv, o.Mask
-	c.push(h, payload, o.Done)
-	return nil
 }
 
 // inflated calls the handler for a compressed message. Memory for it grows with

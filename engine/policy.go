@@ -17,6 +17,7 @@ type policy struct {
 	flate     *codec.Flate // nil without deflate
 	threshold int          // bytes
 	autoPong  bool
+	maxPongs  int  // that wait for a full kernel; 0 is no limit
 	mask      bool // we are the client
 	slow      SlowPolicy
 	maxOutbox int // bytes
@@ -43,6 +44,7 @@ const (
 	defaultMaxHeader    = 8 << 10
 	defaultMaxOutbox    = 16 << 20
 	defaultHighWater    = 1 << 20
+	defaultMaxPongs     = 60
 	defaultHandshake    = 10 * time.Second
 	defaultClosing      = 30 * time.Second
 )
@@ -89,6 +91,7 @@ func newPolicy(s *Server, o *ConnOptions) policy {
 			SkipUTF8:     o.SkipUTF8Validation,
 		},
 		autoPong:  !o.DisableAutoPong,
+		maxPongs:  or(o.MaxPendingAutoPongs, defaultMaxPongs),
 		slow:      o.SlowPolicy,
 		maxOutbox: maxOutbox,
 		highWater: min(defaultHighWater, maxOutbox/2),

@@ -198,7 +198,7 @@ func (c *Conn) handle(m codec.Message) {
 		}
 	case codec.Ping:
 		if c.policy.autoPong {
-			_ = c.control(codec.Pong, m.Payload) // refused once closing, as it must
+			c.autoPong(m.Payload)
 		}
 		if h.Ping != nil {
 			h.Ping(c, m.Payload)

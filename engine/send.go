@@ -39,9 +39,6 @@ var (
 	// ErrUnsent is what SendOptions.Done is told when the connection ended before
 	// the kernel had the message.
 	ErrUnsent = errors.New("engine: the connection ended before the message was sent")
-	// ErrControlTooLong: the payload of a ping or pong exceeds 125 bytes (RFC 6455
-	// section 5.5).
-	ErrControlTooLong = errors.New("The data size must not be greater than 125 bytes")
 )
 
 // SendOptions are what is rarely wanted of a send. The zero value is Send.
@@ -60,6 +57,8 @@ type SendOptions struct {
 	// come in the order of the sends, and all before Handler.Close. When the
 	// send itself returns an error, Done is not called.
 	Done func(error)
+
+	writer bool // it is a NextWriter that sends
 }
 
 // Send sends one message; op is Text or Binary. Text must be UTF-8: it is not
@@ -78,7 +77,11 @@ func (c *Conn) Send(op Opcode, data []byte) error {
 	if err := c.sendable(len(data)); err != nil {
 		return err
 	}
-	c.push(c.dataHeader(op, len(data), false), data, nil)
+	if c.is(flagFragment | flagWriter) {
+		c.sendPart(op, data, &SendOptions{}, 0)
+		return nil
+	}
+	c.push(codec.Header{Opcode: op, Fin: true, Length: int64(len(data))}, data, nil)
 	return nil
 }
 
@@ -90,35 +93,7 @@ func (c *Conn) SendWith(op Opcode, data []byte, o SendOptions) error {
 	if c.is(flagDeflate) {
 		return c.sendDeflated(op, data, &o)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.sendable(len(data)); err != nil {
-		return err
-	}
-	h := c.dataHeader(op, len(data), o.More)
-	h.Masked = o.Mask
-	c.push(h, data, o.Done)
-	return nil
-}
-
-// Ping sends a ping with at most 125 bytes of data. See Send.
-func (c *Conn) Ping(data []byte) error { return c.control(codec.Ping, data) }
-
-// Pong sends a pong with at most 125 bytes of data; pings are answered without
-// it. See Send.
-func (c *Conn) Pong(data []byte) error { return c.control(codec.Pong, data) }
-
-func (c *Conn) control(op Opcode, data []byte) error {
-	if len(data) > codec.MaxControl {
-		return ErrControlTooLong
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.sendable(len(data)); err != nil {
-		return err
-	}
-	c.push(codec.Header{Opcode: op, Fin: true, Length: int64(len(data))}, data, nil)
-	return nil
+	return c.sendFrame(op, data, &o, 0)
 }
 
 // Flush writes what the handler has sent so far without waiting for it to return.
@@ -135,11 +110,7 @@ func (c *Conn) sendable(size int) error {
 	if s := c.ReadyState(); s != Open {
 		return &StateError{s}
 	}
-	queued := 0
-	if c.out != nil {
-		queued = c.out.size
-	}
-	if queued+size > c.policy.maxOutbox {
+	if queued := c.unsent(); queued+size > c.policy.maxOutbox {
 		return c.overflow(queued, size)
 	}
 	return nil
@@ -156,16 +127,34 @@ func (c *Conn) overflow(queued, size int) error {
 	return err
 }
 
-// dataHeader is the next data frame's. Under mu.
-func (c *Conn) dataHeader(op Opcode, size int, more bool) codec.Header {
-	h := codec.Header{Opcode: op, Fin: !more, Length: int64(size)}
+// sendFrame queues one data frame whose payload is ready.
+func (c *Conn) sendFrame(op Opcode, payload []byte, o *SendOptions, rsv byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.sendable(len(payload)); err != nil {
+		return err
+	}
+	c.sendPart(op, payload, o, rsv)
+	return nil
+}
+
+// sendPart is push for what may be a fragment, or come between fragments. Under mu.
+func (c *Conn) sendPart(op Opcode, payload []byte, o *SendOptions, rsv byte) {
+	h := codec.Header{Opcode: op, Fin: !o.More, Rsv: rsv, Masked: o.Mask, Length: int64(len(payload))}
+	if c.is(flagWriter) && !o.writer {
+		c.waitAfter(h, payload, o.Done)
+		return
+	}
 	if c.is(flagFragment) {
 		h.Opcode = codec.Continuation
 	}
-	if more {
+	if o.More {
 		c.set(flagFragment)
-	} else if c.is(flagFragment) {
+	} else {
 		c.unset(flagFragment)
 	}
-	return h
+	c.push(h, payload, o.Done)
+	if !o.More && !o.writer {
+		c.goOn()
+	}
 }

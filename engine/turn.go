@@ -14,8 +14,12 @@ type scratch struct {
 	buf []byte        // what a turn reads
 	dec codec.Decoder // of connections that are at a message boundary
 	out *outbox       // collects a turn's output
-	req codec.Request
 	n   tally
+
+	// Of handshakes, which would else be most of what a connection allocates.
+	req    codec.Request
+	asked  Request
+	answer []byte
 }
 
 func (l *loop) newScratch() *scratch {
@@ -161,6 +165,7 @@ func (s *scratch) finish(c *Conn) {
 	}
 	c.mu.Lock()
 	c.setState(Closed)
+	c.abandon()
 	var unsent []ack
 	if out := c.out; out != nil {
 		out.reset(&l.bytes)

@@ -1,0 +1,98 @@
+package engine
+
+import "github.com/roost-ws/roost/codec"
+
+// after is the messages that wait until one in fragments is whole: between its
+// fragments there is room for control frames only (RFC 6455 section 5.4).
+type after struct {
+	messages []waiting
+	size     int // bytes
+}
+
+// waiting is one of them: a frame shared by many, or a payload from the loop's bytes.
+type waiting struct {
+	frame   *frame
+	header  codec.Header
+	payload []byte
+	done    func(error)
+}
+
+// waitAfter keeps a message back. Under mu.
+func (c *Conn) waitAfter(h codec.Header, payload []byte, done func(error)) {
+	kept := append(c.loop.bytes.Get(len(payload))[:0], payload...)
+	c.keepAfter(waiting{header: h, payload: kept, done: done}, len(payload))
+}
+
+// shareAfter keeps published messages back. Under mu, and what else form needs.
+func (c *Conn) shareAfter(casts []cast) {
+	for i := range casts {
+		k := &casts[i]
+		if k.except == c {
+			continue
+		}
+		f := k.ed.form(c)
+		if c.sendable(len(f.b)) != nil {
+			continue
+		}
+		f.refs.Add(1)
+		c.keepAfter(waiting{frame: f}, len(f.b))
+	}
+}
+
+func (c *Conn) keepAfter(w waiting, size int) {
+	c.set(flagAfter)
+	a := &c.extra().after
+	a.messages = append(a.messages, w)
+	a.size += size
+}
+
+// goOn sends what waited, now that the message before it is whole. Under mu, and
+// under the deflate's mu where there is one, so that nothing comes between.
+func (c *Conn) goOn() {
+	if !c.is(flagAfter) {
+		return
+	}
+	c.unset(flagAfter)
+	messages := c.ext.after.messages
+	c.ext.after = after{}
+	for i := range messages {
+		w := &messages[i]
+		switch {
+		case c.ReadyState() != Open:
+			c.dropAfter(w)
+		case w.frame != nil:
+			c.forget(w.frame)
+			c.loop.stats.sent(len(w.frame.b))
+			c.outbox().share(w.frame, 0)
+			w.frame.release()
+			c.queued()
+		default:
+			c.push(w.header, w.payload, w.done)
+			c.loop.bytes.Put(w.payload)
+		}
+	}
+}
+
+// abandon gives up what waits, at c's end. Under mu.
+func (c *Conn) abandon() {
+	if !c.is(flagAfter) {
+		return
+	}
+	c.unset(flagAfter)
+	for i := range c.ext.after.messages {
+		c.dropAfter(&c.ext.after.messages[i])
+	}
+	c.ext.after = after{}
+}
+
+func (c *Conn) dropAfter(w *waiting) {
+	if w.frame != nil {
+		w.frame.release()
+		return
+	}
+	c.loop.bytes.Put(w.payload)
+	if w.done != nil {
+		o := c.outbox()
+		o.acks = append(o.acks, ack{w.done, ErrUnsent})
+	}
+}

@@ -1,0 +1,27 @@
+package engine
+
+import (
+	"context"
+	"testing"
+)
+
+// The files ws_*_test.go hold what is known of the behaviour of Node's ws; docs/node-ws.md says
+// which test covers what.
+
+// dialled is a connection from both ends that the engine's own Dialer made: the
+// server's, and the client's with its journal.
+func (j *journal) dialled(t testing.TB, s *Server, d Dialer) (server, client *Conn, calls *journal) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	calls = newJournal()
+	d.Engine = s.Engine()
+	d.Handler = calls.handler()
+	client, err := d.Dial(ctx, "ws://"+s.Addr().String()+"/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server = j.conn(t)
+	j.want(t, "open")
+	return server, client, calls
+}
