@@ -128,7 +128,7 @@ func (c *Conn) share(f *frame) bool {
 		return c.ReadyState() == Open
 	}
 	c.forget(f)
-	c.loop.stats.sent(len(f.b))
+	c.loop.stats.sent(1, len(f.b))
 	c.out.share(f, 0)
 	return true
 }
@@ -136,7 +136,7 @@ func (c *Conn) share(f *frame) bool {
 // writeFrame writes a shared frame with nothing queued before it. Under mu.
 func (c *Conn) writeFrame(f *frame) {
 	c.forget(f)
-	c.loop.stats.sent(len(f.b))
+	c.loop.stats.sent(1, len(f.b))
 	n, err := sock.Write(int(c.fd), f.b)
 	switch {
 	case n == len(f.b):

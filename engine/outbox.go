@@ -17,6 +17,9 @@ type outbox struct {
 	size   int    // bytes not written
 	since  uint32 // tick at which the kernel took no more
 	acks   []ack  // to be called by the next turn
+
+	messages, payload int // added since the last turn's end, for Stats
+
 	sealed []byte // TLS records before the chunks, of which off bytes are written
 	off    int
 }

@@ -31,9 +31,9 @@ type counters struct {
 	_                                  [64]byte
 }
 
-func (n *counters) sent(size int) {
-	n.messagesOut.Add(1)
-	n.bytesOut.Add(uint64(size))
+func (n *counters) sent(messages, payload int) {
+	n.messagesOut.Add(uint64(messages))
+	n.bytesOut.Add(uint64(payload))
 }
 
 // tally collects a turn's counts, so that they cost two atomic additions a turn

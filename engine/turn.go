@@ -111,6 +111,10 @@ func (s *scratch) uncork(c *Conn) (end bool) {
 		c.flush()
 	}
 	acks := c.takeAcks()
+	if o := c.out; o.messages > 0 {
+		c.loop.stats.sent(o.messages, o.payload)
+		o.messages, o.payload = 0, 0
+	}
 	s.part(c)
 	if s.n.bytesIn > 0 && c.is(flagPinged) {
 		c.unset(flagPinged)

@@ -136,10 +136,12 @@ func (s *scratch) request(c *Conn, head, rest []byte) {
 		srv.plain.take(c, head, rest)
 		return
 	}
-	r := Request{raw: &s.req, conn: c, tls: c.tlsState()}
-	up, err := srv.examine(&r)
+	r := &s.asked
+	*r = Request{raw: &s.req, conn: c, tls: c.tlsState()}
+	defer func() { *r = Request{} }()
+	up, err := srv.examine(r)
 	if err != nil {
-		c.turnAway(srv.answer(err, &r))
+		c.turnAway(srv.answer(err, r))
 		return
 	}
 	if srv.opts.VerifyClientAsync != nil {
@@ -147,20 +149,20 @@ func (s *scratch) request(c *Conn, head, rest []byte) {
 		kept := new(codec.Request)
 		_ = kept.Parse(append([]byte(nil), head...))
 		r.raw = kept
-		srv.ask(c, &pending{req: r, up: up, rest: append([]byte(nil), rest...)})
+		srv.ask(c, &pending{req: *r, up: up, rest: append([]byte(nil), rest...)})
 		return
 	}
-	if err = srv.decide(&up, &r); err != nil {
+	if err = srv.decide(&up, r); err != nil {
 		c.refuse(err)
 		return
 	}
-	s.admit(c, &r, &up, rest)
+	s.admit(c, r, &up, rest)
 }
 
 // admit makes c an open WebSocket, and goes on with what came behind the request.
 func (s *scratch) admit(c *Conn, r *Request, up *upgrade, rest []byte) {
-	answer := codec.AppendSwitching(nil, r.key(), up.protocol, up.extensions, up.header)
-	if c.open(answer, up) {
+	s.answer = codec.AppendSwitching(s.answer[:0], r.key(), up.protocol, up.extensions, up.header)
+	if c.open(s.answer, up) {
 		c.opened(r)
 		s.decode(c, rest)
 	}

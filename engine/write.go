@@ -16,12 +16,14 @@ func (c *Conn) push(h codec.Header, data []byte, done func(error)) {
 	if h.Masked || c.policy.mask {
 		h.Masked, h.Mask = true, newMask()
 	}
-	c.loop.stats.sent(len(data))
 	if c.out == nil && done == nil && !c.is(flagTLS) {
+		c.loop.stats.sent(1, len(data))
 		c.writeNow(h, data)
 		return
 	}
 	out := c.outbox()
+	out.messages++
+	out.payload += len(data)
 	out.add(h, data, &c.loop.bytes)
 	if done != nil {
 		out.mark(done)
