@@ -40,8 +40,12 @@ func (c *Conn) shareAfter(casts []cast) {
 }
 
 func (c *Conn) keepAfter(w waiting, size int) {
-	c.set(flagAfter)
-	a := &c.extra().after
+	x := c.extra()
+	if x.after == nil {
+		c.set(flagAfter)
+		x.after = new(after)
+	}
+	a := x.after
 	a.messages = append(a.messages, w)
 	a.size += size
 }
@@ -54,7 +58,7 @@ func (c *Conn) goOn() {
 	}
 	c.unset(flagAfter)
 	messages := c.ext.after.messages
-	c.ext.after = after{}
+	c.ext.after = nil
 	for i := range messages {
 		w := &messages[i]
 		switch {
@@ -62,7 +66,7 @@ func (c *Conn) goOn() {
 			c.dropAfter(w)
 		case w.frame != nil:
 			c.forget(w.frame)
-			c.loop.stats.sent(len(w.frame.b))
+			c.loop.stats.sent(1, len(w.frame.b))
 			c.outbox().share(w.frame, 0)
 			w.frame.release()
 			c.queued()
@@ -82,7 +86,7 @@ func (c *Conn) abandon() {
 	for i := range c.ext.after.messages {
 		c.dropAfter(&c.ext.after.messages[i])
 	}
-	c.ext.after = after{}
+	c.ext.after = nil
 }
 
 func (c *Conn) dropAfter(w *waiting) {
