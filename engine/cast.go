@@ -2,8 +2,6 @@ package engine
 
 import (
 	"syscall"
-
-	"github.com/roost-ws/roost/internal/sock"
 )
 
 // cast is one published message on its way to the members of a part.
@@ -137,7 +135,7 @@ func (c *Conn) share(f *frame) bool {
 func (c *Conn) writeFrame(f *frame) {
 	c.forget(f)
 	c.loop.stats.sent(1, len(f.b))
-	n, err := sock.Write(int(c.fd), f.b)
+	n, err := c.loop.sys.Write(int(c.fd), f.b)
 	switch {
 	case n == len(f.b):
 		return

@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"github.com/roost-ws/roost/codec"
-	"github.com/roost-ws/roost/internal/sock"
 )
 
 // Closing, after RFC 6455 section 7 and Node's ws: whoever begins sends a close
@@ -151,7 +150,7 @@ func (c *Conn) step() (end bool) {
 		if c.is(flagTLS) && !c.notify() {
 			return false
 		}
-		if err := sock.Shutdown(int(c.fd)); err != nil {
+		if err := c.loop.sys.Shutdown(int(c.fd)); err != nil {
 			return true // not connected any more
 		}
 		c.rearm()

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"github.com/roost-ws/roost/codec"
-	"github.com/roost-ws/roost/internal/sock"
 	"github.com/roost-ws/roost/poller"
 )
 
@@ -181,7 +180,7 @@ func (c *Conn) RemoteAddr() net.Addr {
 	case c.ext != nil && c.ext.far != nil:
 		return c.ext.far.remote
 	}
-	return sock.Remote(int(c.fd))
+	return c.loop.sys.Remote(int(c.fd))
 }
 
 // LocalAddr returns our end's address, nil when the connection is gone.
@@ -194,7 +193,7 @@ func (c *Conn) LocalAddr() net.Addr {
 	case c.ext != nil && c.ext.far != nil:
 		return c.ext.far.local
 	}
-	return sock.Local(int(c.fd))
+	return c.loop.sys.Local(int(c.fd))
 }
 
 // BufferedAmount returns the bytes, framing included, that were sent and that the

@@ -171,7 +171,7 @@ func tunnel(conn net.Conn, proxy *url.URL, target string) error {
 
 // begin makes fd a connection of the engine, whose first turn sends the request.
 func (d *Dialer) begin(fd int, far *far, req *http.Request) (*Conn, *clientHandshake, error) {
-	if err := prepare(fd); err != nil {
+	if err := d.Engine.prepare(fd); err != nil {
 		return nil, nil, err
 	}
 	p := newPolicy(nil, &d.Options)

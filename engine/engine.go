@@ -88,6 +88,7 @@ func (c *Config) fill() error {
 type Engine struct {
 	cfg     Config
 	log     *slog.Logger
+	sys     kernel
 	workers *pool.Workers // nil with DispatchLoop
 	loops   []*loop
 	table   table
@@ -119,7 +120,19 @@ func New(c Config) (*Engine, error) {
 	if err := c.fill(); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: c, log: c.Logger, start: time.Now(), idle: make(chan struct{})}
+	e, err := newEngine(c, system{})
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range e.loops {
+		e.running.Go(l.run)
+	}
+	return e, nil
+}
+
+// newEngine makes an Engine whose loops do not run yet. c was filled.
+func newEngine(c Config, sys kernel) (*Engine, error) {
+	e := &Engine{cfg: c, log: c.Logger, sys: sys, start: time.Now(), idle: make(chan struct{})}
 	if c.Dispatch == DispatchPool {
 		w, err := pool.NewWorkers(pool.Options{Max: c.Workers, Panic: e.workerPanic})
 		if err != nil {
@@ -130,12 +143,23 @@ func New(c Config) (*Engine, error) {
 	for i := range c.Loops {
 		l, err := newLoop(e, i)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("engine: loop %d: %w", i, err), e.Close())
+			return nil, errors.Join(fmt.Errorf("engine: loop %d: %w", i, err), e.discard())
 		}
 		e.loops = append(e.loops, l)
-		e.running.Go(l.run)
 	}
 	return e, nil
+}
+
+// discard ends an Engine whose loops never ran.
+func (e *Engine) discard() error {
+	var errs []error
+	for _, l := range e.loops {
+		errs = append(errs, l.poll.Close())
+	}
+	if e.workers != nil {
+		errs = append(errs, e.workers.Close(context.Background()))
+	}
+	return errors.Join(errs...)
 }
 
 // workerPanic hears of panics that Conn.serve did not contain: ours, then.
@@ -150,7 +174,7 @@ func (e *Engine) pick() *loop {
 }
 
 // now is the engine's clock in ticks.
-func (e *Engine) now() uint32 { return uint32(time.Since(e.start) / tick) }
+func (e *Engine) now() uint32 { return uint32(e.sys.Since(e.start) / tick) }
 
 // ticks is d in whole ticks, with one more because the clock that it is added to
 // was rounded down: no deadline comes early. 0 stays 0, which means off.

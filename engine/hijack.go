@@ -187,7 +187,7 @@ func (s *Server) adopt(conn net.Conn, addr remoteKey, p *pending) error {
 		s.leave(addr)
 		return err
 	}
-	if err := prepare(fd); err != nil {
+	if err := s.e.prepare(fd); err != nil {
 		s.leave(addr)
 		return err
 	}
@@ -203,13 +203,13 @@ func (s *Server) adopt(conn net.Conn, addr remoteKey, p *pending) error {
 }
 
 // prepare makes fd fit for the engine, or closes it.
-func prepare(fd int) error {
+func (e *Engine) prepare(fd int) error {
 	if fd >= maxFDs {
-		return errors.Join(fmt.Errorf("engine: descriptor %d: the table ends at %d", fd, maxFDs), sock.Close(fd))
+		return errors.Join(fmt.Errorf("engine: descriptor %d: the table ends at %d", fd, maxFDs), e.sys.Close(fd))
 	}
 	// net/http sets it too; a listener of the user's own may not have.
-	if err := sock.NoDelay(fd); err != nil && err != syscall.EOPNOTSUPP && err != syscall.ENOPROTOOPT {
-		return errors.Join(fmt.Errorf("engine: %w", err), sock.Close(fd))
+	if err := e.sys.NoDelay(fd); err != nil && err != syscall.EOPNOTSUPP && err != syscall.ENOPROTOOPT {
+		return errors.Join(fmt.Errorf("engine: %w", err), e.sys.Close(fd))
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func (s *Server) listen() error {
 		in := &listener{srv: s, loop: s.e.loops[i], fd: fd, spread: n == 1}
 		s.listeners = append(s.listeners, in)
 		if i == 0 {
-			s.addr = sock.Local(fd)
+			s.addr = s.e.sys.Local(fd)
 			if a, ok := s.addr.(*net.TCPAddr); ok {
 				addr = netip.AddrPortFrom(addr.Addr(), a.AddrPort().Port())
 			}
@@ -68,10 +68,10 @@ func (s *Server) open(addr *netip.AddrPort) (int, error) {
 		RecvBuffer: s.opts.RecvBuffer, SendBuffer: s.opts.SendBuffer,
 		DeferAccept: s.opts.DeferAccept, BusyPoll: s.opts.BusyPoll,
 	}
-	fd, err := sock.Listen(*addr, o)
+	fd, err := s.e.sys.Listen(*addr, o)
 	if err != nil && addr.Addr() == netip.IPv6Unspecified() {
 		*addr = netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Port())
-		fd, err = sock.Listen(*addr, o)
+		fd, err = s.e.sys.Listen(*addr, o)
 	}
 	if err != nil {
 		return -1, fmt.Errorf("engine: %w", err)
@@ -99,7 +99,7 @@ func (l *loop) unlisten(in *listener) {
 }
 
 func (in *listener) close() {
-	if err := sock.Close(in.fd); err != nil {
+	if err := in.loop.sys.Close(in.fd); err != nil {
 		in.loop.e.log.Error("closing the listener failed", "err", err)
 	}
 }
@@ -115,7 +115,7 @@ func (l *loop) accept() {
 }
 
 func (in *listener) acceptOne() {
-	fd, from, err := sock.Accept(in.fd)
+	fd, from, err := in.loop.sys.Accept(in.fd)
 	switch err {
 	case nil:
 		if in.starved {
@@ -202,8 +202,8 @@ func (s *Server) leave(addr remoteKey) {
 // socket's buffer; closing with the request unread may turn it into a reset.
 func (l *loop) turnAway(fd int, answer []byte) {
 	l.stats.rejected.Add(1)
-	_, _ = sock.Write(fd, answer)
-	if err := sock.Close(fd); err != nil {
+	_, _ = l.sys.Write(fd, answer)
+	if err := l.sys.Close(fd); err != nil {
 		l.e.log.Error("close failed", "fd", fd, "err", err)
 	}
 }

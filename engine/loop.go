@@ -18,10 +18,12 @@ const tick = 100 * time.Millisecond
 type loop struct {
 	e     *Engine
 	index int // in e.loops
-	poll  *poller.Poller
+	sys   kernel
+	poll  watcher
 	queue *pool.Queue[*Conn, scratch] // nil with DispatchLoop
 	bytes codec.Bytes
 	outs  outboxes
+	vecs  vectors
 	wheel wheel
 	mail  mailbox
 	stats counters
@@ -39,11 +41,11 @@ type loop struct {
 }
 
 func newLoop(e *Engine, index int) (*loop, error) {
-	p, err := poller.Open()
+	p, err := e.sys.Poller()
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{e: e, index: index, poll: p, ended: make(chan struct{}), events: make([]poller.Event, e.cfg.Batch)}
+	l := &loop{e: e, index: index, sys: e.sys, poll: p, ended: make(chan struct{}), events: make([]poller.Event, e.cfg.Batch)}
 	l.now.Store(e.now())
 	l.wheel.at = e.now()
 	if e.workers != nil {
@@ -58,20 +60,28 @@ func newLoop(e *Engine, index int) (*loop, error) {
 func (l *loop) run() {
 	defer l.end()
 	for !l.stopped {
-		n, err := l.wait()
-		if err != nil {
+		if err := l.step(); err != nil {
 			if !errors.Is(err, poller.ErrClosed) {
 				l.e.log.Error("event loop ended", "err", err)
 			}
 			return
 		}
-		l.clock()
-		l.ready(l.events[:n])
-		l.deliver()
-		l.accept()
-		l.cast()
-		l.dispatch()
 	}
+}
+
+// step is one turn of the loop.
+func (l *loop) step() error {
+	n, err := l.wait()
+	if err != nil {
+		return err
+	}
+	l.clock()
+	l.ready(l.events[:n])
+	l.deliver()
+	l.accept()
+	l.cast()
+	l.dispatch()
+	return nil
 }
 
 // wait blocks only when nothing is left to do.

@@ -91,13 +91,13 @@ func (o *outbox) mark(done func(error)) {
 
 // write hands the kernel what is queued. The error is EAGAIN when it does not take
 // all of it.
-func (o *outbox) write(fd int, b *codec.Bytes) error {
+func (o *outbox) write(l *loop, fd int) error {
 	for o.size > 0 {
-		n, want, err := o.writeOnce(fd)
+		n, want, err := o.writeOnce(l, fd)
 		if err != nil {
 			return err
 		}
-		o.wrote(n, b)
+		o.wrote(n, &l.bytes)
 		if n < want {
 			return syscall.EAGAIN
 		}
@@ -105,20 +105,21 @@ func (o *outbox) write(fd int, b *codec.Bytes) error {
 	return nil
 }
 
-func (o *outbox) writeOnce(fd int) (n, want int, err error) {
+func (o *outbox) writeOnce(l *loop, fd int) (n, want int, err error) {
 	if live := o.chunks[o.head:]; len(live) == 1 {
 		p := live[0].b[live[0].off:]
-		n, err = sock.Write(fd, p)
+		n, err = l.sys.Write(fd, p)
 		return n, len(p), err
 	}
-	var room [sock.MaxIOV]sock.IOV
-	iov := room[:0]
+	v := l.vecs.get()
+	iov := v.iov[:0]
 	for i := o.head; i < len(o.chunks) && len(iov) < sock.MaxIOV; i++ {
 		p := o.chunks[i].b[o.chunks[i].off:]
 		iov = sock.Vec(iov, p)
 		want += len(p)
 	}
-	n, err = sock.Writev(fd, iov)
+	n, err = l.sys.Writev(fd, iov)
+	l.vecs.put(v, iov)
 	return n, want, err
 }
 

@@ -4,7 +4,6 @@ import (
 	"syscall"
 
 	"github.com/roost-ws/roost/codec"
-	"github.com/roost-ws/roost/internal/sock"
 )
 
 // receive reads once, decodes, and calls the handler. It returns the marks under
@@ -84,7 +83,7 @@ func (c *Conn) read(p []byte) (n int, ok bool) {
 	if c.is(flagTLS) {
 		n, err = c.ext.tls.read(p)
 	} else {
-		n, err = sock.Read(int(c.fd), p)
+		n, err = c.loop.sys.Read(int(c.fd), p)
 	}
 	if n > 0 {
 		if now := c.loop.now.Load(); c.seen.Load() != now && c.ReadyState() == Open {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/roost-ws/roost/codec"
-	"github.com/roost-ws/roost/internal/sock"
 )
 
 // maxTLSHandshakes is the most TLS handshakes of an engine under way at once:
@@ -167,7 +166,7 @@ func (t *tlsConn) Read(p []byte) (int, error) {
 		return t.blocking.Read(p)
 	}
 	for {
-		n, err := sock.Read(int(t.c.fd), p)
+		n, err := t.c.loop.sys.Read(int(t.c.fd), p)
 		switch {
 		case n > 0:
 			return n, nil
@@ -270,7 +269,7 @@ func (o *outbox) writeTLS(fd int, t *tlsConn, b *codec.Bytes) error {
 				return err
 			}
 		}
-		n, err := sock.Write(fd, o.sealed[o.off:])
+		n, err := t.c.loop.sys.Write(fd, o.sealed[o.off:])
 		if err != nil {
 			return err
 		}

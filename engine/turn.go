@@ -5,7 +5,6 @@ import (
 	"runtime/debug"
 
 	"github.com/roost-ws/roost/codec"
-	"github.com/roost-ws/roost/internal/sock"
 )
 
 // scratch is what a worker needs for the turn of one connection after another.
@@ -211,7 +210,7 @@ func (c *Conn) release() {
 	e.table.drop(fd)
 	c.mu.Lock()
 	c.fd = -1
-	if err := sock.Close(int(fd)); err != nil {
+	if err := c.loop.sys.Close(int(fd)); err != nil {
 		e.log.Error("close failed", "fd", fd, "err", err)
 	}
 	c.mu.Unlock()

@@ -78,12 +78,13 @@ func (c *Conn) writeNow(h codec.Header, data []byte) {
 	size := h.Size() + len(data)
 	if size <= smallFrame || h.Masked {
 		b := c.loop.bytes.Get(size)
-		n, err = sock.Write(int(c.fd), codec.AppendFrame(b[:0], h, data))
+		n, err = c.loop.sys.Write(int(c.fd), codec.AppendFrame(b[:0], h, data))
 		c.loop.bytes.Put(b)
 	} else {
-		var head [codec.MaxHeader]byte
-		var iov [2]sock.IOV
-		n, err = sock.Writev(int(c.fd), sock.Vec(sock.Vec(iov[:0], codec.AppendHeader(head[:0], h)), data))
+		v := c.loop.vecs.get()
+		iov := sock.Vec(sock.Vec(v.iov[:0], codec.AppendHeader(v.head[:0], h)), data)
+		n, err = c.loop.sys.Writev(int(c.fd), iov)
+		c.loop.vecs.put(v, iov)
 	}
 	if err != nil && err != syscall.EAGAIN {
 		c.broken()
@@ -122,7 +123,7 @@ func (c *Conn) writeOut() error {
 	if c.is(flagTLS) {
 		return c.out.writeTLS(int(c.fd), c.ext.tls, &c.loop.bytes)
 	}
-	return c.out.write(int(c.fd), &c.loop.bytes)
+	return c.out.write(c.loop, int(c.fd))
 }
 
 // blocked notes that the kernel took no more. A paused connection is out of the
