@@ -116,6 +116,9 @@ func (l *loop) serve(c *Conn, casts []cast) {
 			break
 		}
 	}
+	if !c.is(flagBlocked) {
+		c.flush() // in a turn too: it may be that of a handler that takes its time
+	}
 	c.queued()
 }
 
