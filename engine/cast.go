@@ -8,6 +8,7 @@ import (
 type cast struct {
 	ed     *edition
 	except *Conn
+	end    int // of the seats at that time: who came later gets only what followed
 }
 
 // pass is a part being served: the casts that were pending when it began, to the
@@ -35,8 +36,8 @@ func (l *loop) cast() {
 	}
 	seats := ps.slice(l.members[:0])
 	l.members = seats
-	for _, c := range seats {
-		l.serve(c, ps.casts)
+	for _, s := range seats {
+		l.serve(s.conn, ps.casts[unmeant(ps.casts, s):])
 	}
 	clear(seats)
 	if ps.at == ps.end {
@@ -44,6 +45,15 @@ func (l *loop) cast() {
 	}
 	// The next part's turn: one large topic does not hold up the small ones.
 	l.passes = append(append(l.passes[:0], l.passes[1:]...), ps)
+}
+
+// unmeant counts the first casts, published before s was taken. Nobody moves while
+// a part is casting, so s.at stays.
+func unmeant(casts []cast, s *seat) (n int) {
+	for n < len(casts) && casts[n].end <= s.at {
+		n++
+	}
+	return n
 }
 
 // begin takes what is pending. It reports false, and ends the casting, when
@@ -64,14 +74,14 @@ func (ps *pass) begin() bool {
 	return true
 }
 
-// slice returns the connections of the next few seats.
-func (ps *pass) slice(into []*Conn) []*Conn {
+// slice returns the next few seats.
+func (ps *pass) slice(into []*seat) []*seat {
 	p := ps.part
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for ; ps.at < ps.end && len(into) < castSlice; ps.at++ {
 		if s := p.seats[ps.at]; s != nil {
-			into = append(into, s.conn)
+			into = append(into, s)
 		}
 	}
 	return into

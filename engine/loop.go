@@ -34,7 +34,7 @@ type loop struct {
 	events    []poller.Event
 	batch     []*Conn
 	passes    []*pass // topics with something to deliver
-	members   []*Conn // of cast
+	members   []*seat // of cast
 	listeners []*listener
 	scratch   *scratch // of DispatchLoop
 	stopped   bool

@@ -106,15 +106,21 @@ func (p *part) leave(s *seat) {
 	p.seats = p.seats[:last]
 }
 
-// close closes the gaps, keeping the order.
+// close closes the gaps, keeping the order, also of what is pending.
 func (p *part) close() {
-	n := 0
-	for _, s := range p.seats {
+	n, k := 0, 0
+	for i, s := range p.seats {
+		for ; k < len(p.pending) && p.pending[k].end == i; k++ {
+			p.pending[k].end = n
+		}
 		if s != nil {
 			s.at = n
 			p.seats[n] = s
 			n++
 		}
+	}
+	for ; k < len(p.pending); k++ {
+		p.pending[k].end = n
 	}
 	clear(p.seats[n:])
 	p.seats, p.gaps = p.seats[:n], 0
@@ -150,7 +156,7 @@ func (t *Topic) PublishExcept(except *Conn, op Opcode, data []byte) {
 			ed = newEdition(&l.bytes, op, data)
 		}
 		ed.refs.Add(1)
-		p.pending = append(p.pending, cast{ed: ed, except: except})
+		p.pending = append(p.pending, cast{ed: ed, except: except, end: len(p.seats)})
 		begin := !p.casting
 		p.casting = true
 		p.mu.Unlock()
