@@ -47,7 +47,7 @@ type inbound struct {
 type extra struct {
 	hs       *handshake
 	deflate  *deflate // set before the connection opens
-	after    after    // what waits for the end of a message in fragments
+	after    *after   // what waits for the end of a message in fragments; see flagAfter
 	tls      *tlsConn // set before the connection is watched
 	protocol string
 	code     CloseCode // from the peer's close frame
@@ -116,6 +116,7 @@ type hold uint8
 const (
 	holdUser   hold = 1 << iota // Pause
 	holdOutput                  // own output above its high-water mark
+	holdUnread                  // a NetConn that is not read from
 )
 
 func (c *Conn) is(f uint32) bool { return c.flags.Load()&f != 0 }

@@ -30,6 +30,17 @@ func (c *Conn) IsPaused() bool {
 	return c.hold&holdUser != 0
 }
 
+// holdReader pauses for a NetConn that nobody reads from, or ends that.
+func (c *Conn) holdReader(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !on {
+		c.unhold(holdUnread)
+	} else if s := c.ReadyState(); s == Open || s == Closing {
+		c.holdFor(holdUnread)
+	}
+}
+
 // holdFor adds a reason not to read (R6). Under mu.
 func (c *Conn) holdFor(why hold) {
 	if c.hold&why == why {

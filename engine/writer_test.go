@@ -223,7 +223,7 @@ func TestWriterWithDeflate(t *testing.T) {
 			eventually(t, "the publication to wait", func() bool {
 				c.mu.Lock()
 				defer c.mu.Unlock()
-				return len(c.ext.after.messages) == 2
+				return c.ext.after != nil && len(c.ext.after.messages) == 2
 			})
 			for part := range slices.Chunk([]byte(text), 500) {
 				if _, err := w.Write(part); err != nil {
