@@ -42,6 +42,12 @@ type watcher interface {
 	Close() error
 }
 
+// runQueue is pool.Queue.
+type runQueue interface {
+	Submit(batch []*Conn)
+	Push(c *Conn)
+}
+
 // system is the kernel that runs this process.
 type system struct{}
 

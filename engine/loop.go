@@ -20,7 +20,7 @@ type loop struct {
 	index int // in e.loops
 	sys   kernel
 	poll  watcher
-	queue *pool.Queue[*Conn, scratch] // nil with DispatchLoop
+	queue runQueue // nil with DispatchLoop
 	bytes codec.Bytes
 	outs  outboxes
 	vecs  vectors
