@@ -17,8 +17,11 @@ func (c *Conn) timer() {
 		c.limit(quiet, p.closing, (*Conn).kill)
 		return
 	}
+	if c.is(flagTLS) && quiet > 0 {
+		c.ext.tls.trim()
+	}
 	if c.is(flagBlocked) && p.stall != 0 {
-		c.limit(now-c.out.since, p.stall, (*Conn).stalled)
+		c.limit(now-min(c.out.since, now), p.stall, (*Conn).stalled)
 	}
 	if c.is(flagHeld) {
 		// A paused connection hears nothing: its silence is ours.
@@ -75,7 +78,7 @@ func (c *Conn) heartbeat(quiet uint32) {
 
 // begin arms the first of an open connection's deadlines. Under mu.
 func (c *Conn) begin() {
-	now := c.loop.now.Load()
+	now := c.loop.e.now()
 	c.seen.Store(now)
 	if p := c.policy; p.idle != 0 || p.ping != 0 {
 		first := p.idle

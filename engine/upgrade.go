@@ -272,7 +272,7 @@ func (c *Conn) turnAway(answer []byte) {
 	defer c.mu.Unlock()
 	c.set(flagFailed | flagSentEnd)
 	c.raw(answer)
-	c.seen.Store(c.loop.now.Load())
+	c.seen.Store(c.loop.e.now())
 }
 
 // open answers with 101 and makes c an open WebSocket. It reports false when it
@@ -294,6 +294,9 @@ func (c *Conn) open(answer []byte, up *upgrade) bool {
 	if up.deflate != nil {
 		c.extra().deflate = up.deflate
 		c.set(flagDeflate)
+	}
+	if c.is(flagTLS) {
+		c.ext.tls.trim()
 	}
 	c.begin()
 	return true
