@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/roost-ws/roost/codec"
+)
+
+const span200 = 200 * time.Millisecond
+
+func TestIdleTimeout(t *testing.T) {
+	dispatches(t, func(t *testing.T, cfg Config) {
+		j := newJournal()
+		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), IdleTimeout: 2 * span200})
+		p, _ := j.opened(t, s)
+		began := time.Now()
+		for range 6 { // a byte now and then is life, also within a frame
+			p.write(frameOf(codec.Pong, "")[:3])
+			j.none(t, span200/4)
+			p.write(frameOf(codec.Pong, "")[3:])
+			j.want(t, "pong")
+			j.none(t, span200/2)
+		}
+		quiet := time.Now()
+		p.want("close 1001 idle")
+		if d := time.Since(quiet); d < span200 || d > 20*span200 {
+			t.Errorf("closed %v after the last byte", d)
+		}
+		if d := time.Since(began); d < 6*span200*3/4 {
+			t.Errorf("closed after %v though bytes came", d)
+		}
+		p.write(closeOf(1001, ""))
+		p.end()
+		p.fin()
+		j.want(t, "close 1001")
+	})
+}
+
+func TestIdleTimeoutSparesThePaused(t *testing.T) {
+	dispatches(t, func(t *testing.T, cfg Config) {
+		j := newJournal()
+		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), IdleTimeout: span200, PingInterval: span200})
+		_, c := j.opened(t, s)
+		c.Pause()
+		j.none(t, 5*span200)
+		if c.ReadyState() != Open {
+			t.Fatal("a paused connection's silence is ours, not the peer's")
+		}
+		c.Resume()
+	})
+}
+
+func TestHeartbeat(t *testing.T) {
+	dispatches(t, func(t *testing.T, cfg Config) {
+		j := newJournal()
+		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), PingInterval: span200})
+		p, _ := j.opened(t, s)
+		for range 3 {
+			began := time.Now()
+			p.want("ping")
+			if d := time.Since(began); d < span200/2 {
+				t.Errorf("a ping %v after the last pong", d)
+			}
+			p.write(frameOf(codec.Pong, ""))
+			j.want(t, "pong")
+		}
+		p.want("ping")
+		began := time.Now()
+		p.end() // unanswered: no close frame, the peer is dead
+		if d := time.Since(began); d < span200/2 || d > 20*span200 {
+			t.Errorf("ended %v after the unanswered ping", d)
+		}
+		j.want(t, "close 1006")
+	})
+}
+
+// Traffic of its own spares a peer the pings.
+func TestHeartbeatNotWhileThereIsTraffic(t *testing.T) {
+	j := newJournal()
+	s := serve(t, ServerOptions{Handler: j.echo(), PingInterval: 2 * span200})
+	p, _ := j.opened(t, s)
+	for range 10 {
+		p.text("x")
+		p.want("text x")
+		j.want(t, "text x")
+		j.none(t, span200/2)
+	}
+}
+
+func TestWriteTimeout(t *testing.T) {
+	dispatches(t, func(t *testing.T, cfg Config) {
+		j := newJournal()
+		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), WriteTimeout: 2 * span200})
+		_, c := j.opened(t, s)
+		began := time.Now()
+		fill(t, c)
+		if got := receive(t, j.calls, "Error"); got != "error "+ErrStalled.Error() {
+			t.Fatal(got)
+		}
+		j.want(t, "close 1006")
+		if d := time.Since(began); d < 2*span200 {
+			t.Errorf("terminated after %v", d)
+		}
+	})
+}
+
+// A peer that takes a little now and then has not stalled.
+func TestWriteTimeoutSparesTheSlow(t *testing.T) {
+	j := newJournal()
+	s := serve(t, ServerOptions{Handler: j.handler(), WriteTimeout: 2 * span200, SendBuffer: 64 << 10})
+	p, c := j.opened(t, s)
+	fill(t, c)
+	buf := make([]byte, 256<<10)
+	for c.BufferedAmount() > 0 {
+		if _, err := p.r.Read(buf); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if _, err := p.conn.Read(buf); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(span200 / 4)
+	}
+	j.want(t, "drain")
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	for name, o := range map[string]ServerOptions{
+		"Addr":             {Addr: "nonsense"},
+		"SlowPolicy":       {Addr: "127.0.0.1:0", SlowPolicy: 9},
+		"IdleTimeout":      {Addr: "127.0.0.1:0", IdleTimeout: maxTimeout + 1},
+		"HandshakeTimeout": {Addr: "127.0.0.1:0", HandshakeTimeout: maxTimeout + 1},
+		"Loops":            {Addr: "127.0.0.1:0", Config: Config{Loops: -1}},
+		"Batch":            {Addr: "127.0.0.1:0", Config: Config{Batch: -1}},
+		"ReadBuffer":       {Addr: "127.0.0.1:0", Config: Config{ReadBuffer: 1}},
+		"Workers":          {Addr: "127.0.0.1:0", Config: Config{Workers: -1}},
+		"MaxConns":         {Addr: "127.0.0.1:0", Config: Config{MaxConns: -1}},
+		"Dispatch":         {Addr: "127.0.0.1:0", Config: Config{Dispatch: 7}},
+	} {
+		if s, err := NewServer(o); err == nil {
+			t.Errorf("%s: no error", name)
+			stop(t, s)
+		} else if errors.Is(err, ErrClosed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
