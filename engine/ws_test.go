@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"io"
+	"net/http"
 	"testing"
 )
 
@@ -24,4 +26,14 @@ func (j *journal) dialled(t testing.TB, s *Server, d Dialer) (server, client *Co
 	server = j.conn(t)
 	j.want(t, "open")
 	return server, client, calls
+}
+
+// bodyOf is what response read already.
+func bodyOf(t testing.TB, res *http.Response) string {
+	t.Helper()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
