@@ -59,7 +59,7 @@ func TestExactlyOneModeOfServer(t *testing.T) {
 }
 
 // Scenario 3, but that in Go the constructor returns the error.
-func TestPortInUse(t *testing.T) {
+func TestTakenPort(t *testing.T) {
 	s := serve(t, ServerOptions{})
 	if _, err := NewServer(ServerOptions{Addr: s.Addr().String()}); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Fatal(err)
