@@ -74,7 +74,7 @@ func (c *Conn) sendClose(code CloseCode, reason string) {
 // closing enters the state and starts the timer. Under mu.
 func (c *Conn) closing() {
 	c.setState(Closing)
-	c.seen.Store(c.loop.now.Load())
+	c.seen.Store(c.loop.e.now())
 	c.loop.arm(c, c.seen.Load()+c.policy.closing)
 }
 

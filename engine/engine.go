@@ -173,7 +173,9 @@ func (e *Engine) pick() *loop {
 	return e.loops[int(e.next.Add(1)-1)%len(e.loops)]
 }
 
-// now is the engine's clock in ticks.
+// now is the engine's clock in ticks. A span of time that may begin outside of a
+// turn begins with it, and not with loop.now, which stands still while the loop
+// sleeps.
 func (e *Engine) now() uint32 { return uint32(e.sys.Since(e.start) / tick) }
 
 // ticks is d in whole ticks, with one more because the clock that it is added to

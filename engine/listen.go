@@ -210,7 +210,7 @@ func (l *loop) turnAway(fd int, answer []byte) {
 
 func newConn(l *loop, p *policy, fd int) *Conn {
 	c := &Conn{loop: l, policy: p, fd: int32(fd)}
-	c.seen.Store(l.now.Load())
+	c.seen.Store(l.e.now())
 	if p.srv != nil {
 		c.handler.Store(&p.srv.opts.Handler)
 	}

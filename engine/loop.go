@@ -27,7 +27,7 @@ type loop struct {
 	wheel wheel
 	mail  mailbox
 	stats counters
-	now   atomic.Uint32 // ticks, as of this turn
+	now   atomic.Uint32 // ticks, as of the last time that the loop woke
 	ended chan struct{} // closed when nobody reads mail any more
 
 	// Owned by the loop's goroutine.

@@ -131,7 +131,7 @@ func (c *Conn) writeOut() error {
 func (c *Conn) blocked() {
 	if !c.is(flagBlocked) {
 		c.set(flagBlocked)
-		c.out.since = c.loop.now.Load()
+		c.out.since = c.loop.e.now()
 		if c.policy.stall != 0 {
 			c.loop.arm(c, c.out.since+c.policy.stall)
 		}
