@@ -72,10 +72,6 @@ func (c *Conn) waits() bool { return c.flags.Load()&(flagHeld|flagBroken) == fla
 // rests reports whether a pause left undecoded bytes.
 func (c *Conn) rests() bool { return c.in != nil && len(c.in.rest) > 0 }
 
-// halted reports whether delivery waits for a Resume. What came before the
-// descriptor failed is delivered all the same: after it there is only Close.
-func (c *Conn) halted() bool { return c.flags.Load()&(flagHeld|flagBroken) == flagHeld }
-
 // read reads into p. Not ok means that nothing came, and the end, if that is
 // what it was, is noted.
 func (c *Conn) read(p []byte) (n int, ok bool) {
