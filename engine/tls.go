@@ -8,9 +8,6 @@ import (
 	"net"
 	"sync"
 	"syscall"
-	"time"
-
-	"github.com/roost-ws/roost/codec"
 )
 
 // maxTLSHandshakes is the most TLS handshakes of an engine under way at once:
