@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 }
 
 // children are what this binary does when a test runs it as a process of its own.
-var children = map[string]func() int{}
+var children = map[string]func() int{"starved": starvedChild}
 
 // patience bounds every wait: long enough for a busy machine under the race
 // detector, and only ever spent by a test that fails.

@@ -35,8 +35,9 @@ type Server struct {
 }
 
 // NewServer makes a Server; with an Addr it listens when NewServer returns. Errors
-// are ErrServerMode, name the option that is wrong, wrap errors.ErrUnsupported where
-// there is no poller, or are the system's: EADDRINUSE when the port is taken.
+// are ErrServerMode, ErrClosed for an Engine that ends, name the option that is
+// wrong, wrap errors.ErrUnsupported where there is no poller, or are the system's:
+// EADDRINUSE when the port is taken.
 func NewServer(o ServerOptions) (*Server, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -50,6 +51,8 @@ func NewServer(o ServerOptions) (*Server, error) {
 			return nil, err
 		}
 		s.e, s.owned = e, true
+	} else if s.e.closing.Load() {
+		return nil, ErrClosed
 	}
 	s.plain = newPlainServer(s)
 	if o.Server != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/roost-ws/roost/codec"
 )
 
-// raw is a frame with any header, masked unless told otherwise.
-func raw(h codec.Header, payload string, unmasked ...bool) []byte {
+// frameWith is a frame with any header, masked unless told otherwise.
+func frameWith(h codec.Header, payload string, unmasked ...bool) []byte {
 	h.Masked = len(unmasked) == 0
 	return codec.AppendFrame(nil, h, []byte(payload))
 }
@@ -23,24 +23,24 @@ func TestViolations(t *testing.T) {
 		peer  string
 		id    string
 	}{
-		{"RSV1", raw(codec.Header{Opcode: Text, Fin: true, Rsv: 4}, "x"), "close 1002", "WS_ERR_UNEXPECTED_RSV_1"},
-		{"RSV2", raw(codec.Header{Opcode: Text, Fin: true, Rsv: 2}, "x"), "close 1002", "WS_ERR_UNEXPECTED_RSV_2_3"},
-		{"RSV3", raw(codec.Header{Opcode: codec.Ping, Fin: true, Rsv: 1}, "x"), "close 1002", "WS_ERR_UNEXPECTED_RSV_2_3"},
-		{"lone continuation", raw(fin(codec.Continuation), "x"), "close 1002", "WS_ERR_INVALID_OPCODE"},
+		{"RSV1", frameWith(codec.Header{Opcode: Text, Fin: true, Rsv: 4}, "x"), "close 1002", "WS_ERR_UNEXPECTED_RSV_1"},
+		{"RSV2", frameWith(codec.Header{Opcode: Text, Fin: true, Rsv: 2}, "x"), "close 1002", "WS_ERR_UNEXPECTED_RSV_2_3"},
+		{"RSV3", frameWith(codec.Header{Opcode: codec.Ping, Fin: true, Rsv: 1}, "x"), "close 1002", "WS_ERR_UNEXPECTED_RSV_2_3"},
+		{"lone continuation", frameWith(fin(codec.Continuation), "x"), "close 1002", "WS_ERR_INVALID_OPCODE"},
 		{"message in a message", append(partOf(Text, "a"), frameOf(Binary, "b")...), "close 1002", "WS_ERR_INVALID_OPCODE"},
-		{"opcode 3", raw(fin(3), ""), "close 1002", "WS_ERR_INVALID_OPCODE"},
-		{"opcode 15", raw(fin(15), ""), "close 1002", "WS_ERR_INVALID_OPCODE"},
-		{"ping in parts", raw(codec.Header{Opcode: codec.Ping}, ""), "close 1002", "WS_ERR_EXPECTED_FIN"},
-		{"long ping", raw(fin(codec.Ping), string(make([]byte, 126))), "close 1002", "WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH"},
-		{"close of one byte", raw(fin(codec.Close), "x"), "close 1002", "WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH"},
-		{"unmasked", raw(fin(Text), "x", true), "close 1002", "WS_ERR_EXPECTED_MASK"},
-		{"text that is none", raw(fin(Text), "\xce\xba\xe1\xbd"), "close 1007", "WS_ERR_INVALID_UTF8"},
-		{"reason that is none", raw(fin(codec.Close), "\x03\xe8\xff"), "close 1007", "WS_ERR_INVALID_UTF8"},
-		{"close 0", raw(fin(codec.Close), "\x00\x00"), "close 1002", "WS_ERR_INVALID_CLOSE_CODE"},
-		{"close 1005", raw(fin(codec.Close), "\x03\xed"), "close 1002", "WS_ERR_INVALID_CLOSE_CODE"},
-		{"close 1006", raw(fin(codec.Close), "\x03\xee"), "close 1002", "WS_ERR_INVALID_CLOSE_CODE"},
-		{"close 2999", raw(fin(codec.Close), "\x0b\xb7"), "close 1002", "WS_ERR_INVALID_CLOSE_CODE"},
-		{"close 5000", raw(fin(codec.Close), "\x13\x88"), "close 1002", "WS_ERR_INVALID_CLOSE_CODE"},
+		{"opcode 3", frameWith(fin(3), ""), "close 1002", "WS_ERR_INVALID_OPCODE"},
+		{"opcode 15", frameWith(fin(15), ""), "close 1002", "WS_ERR_INVALID_OPCODE"},
+		{"ping in parts", frameWith(codec.Header{Opcode: codec.Ping}, ""), "close 1002", "WS_ERR_EXPECTED_FIN"},
+		{"long ping", frameWith(fin(codec.Ping), string(make([]byte, 126))), "close 1002", "WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH"},
+		{"close of one byte", frameWith(fin(codec.Close), "x"), "close 1002", "WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH"},
+		{"unmasked", frameWith(fin(Text), "x", true), "close 1002", "WS_ERR_EXPECTED_MASK"},
+		{"text that is none", frameWith(fin(Text), "\xce\xba\xe1\xbd"), "close 1007", "WS_ERR_INVALID_UTF8"},
+		{"reason that is none", frameWith(fin(codec.Close), "\x03\xe8\xff"), "close 1007", "WS_ERR_INVALID_UTF8"},
+		{"close 0", frameWith(fin(codec.Close), "\x00\x00"), "close 1002", "WS_ERR_INVALID_CLOSE_CODE"},
+		{"close 1005", frameWith(fin(codec.Close), "\x03\xed"), "close 1002", "WS_ERR_INVALID_CLOSE_CODE"},
+		{"close 1006", frameWith(fin(codec.Close), "\x03\xee"), "close 1002", "WS_ERR_INVALID_CLOSE_CODE"},
+		{"close 2999", frameWith(fin(codec.Close), "\x0b\xb7"), "close 1002", "WS_ERR_INVALID_CLOSE_CODE"},
+		{"close 5000", frameWith(fin(codec.Close), "\x13\x88"), "close 1002", "WS_ERR_INVALID_CLOSE_CODE"},
 	}
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
