@@ -15,7 +15,7 @@ import (
 )
 
 // patience bounds every wait. Only a test that fails ever spends it.
-const patience = 20 * time.Second
+const patience = 10 * time.Second
 
 // site is an echo server and how to reach it.
 type site struct {
@@ -66,13 +66,13 @@ func serveAndRun(m *testing.M) int {
 			}
 		}
 	}
-	code := m.Run()
-	return code
+	return m.Run()
 }
 
-// serve is roost echo: default limits, and every message sent back as it came.
+// serve is roost echo: default limits, room for what may come to go back, and every
+// message sent back as it came.
 func serve(o engine.ServerOptions) (*engine.Server, error) {
-	o.Addr = "127.0.0.1:0"
+	o.Addr, o.MaxOutbox = "127.0.0.1:0", 128<<20
 	o.Handler.Message = func(c *engine.Conn, m engine.Message) { _ = c.Send(m.Opcode(), m.Data) }
 	return engine.NewServer(o)
 }

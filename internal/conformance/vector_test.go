@@ -70,7 +70,7 @@ func (v *vector) deliver(t *testing.T, s *site) {
 	for name, cut := range v.cuts() {
 		c := s.join(t, "")
 		if err := c.exchange(v.in, v.out, cut); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Fatalf("%s: %v", name, err)
 		}
 		_ = c.Close() // the server has closed its side
 	}
