@@ -47,6 +47,10 @@ func (e *echoCommand) run(cmd *cobra.Command) error {
 	if err := checkAddr(e.options.Addr); err != nil {
 		return err
 	}
+	if !cmd.Flags().Changed("max-outbox") {
+		// What may come must be able to go back, also when compressing makes it longer.
+		e.options.MaxOutbox = max(e.options.MaxOutbox, int(e.options.MaxPayload+e.options.MaxPayload/64)+64<<10)
+	}
 	return e.life.run(cmd, func(log *slog.Logger) (server, error) {
 		s, err := e.listen(log)
 		if err != nil {

@@ -67,3 +67,19 @@ func TestInflatedSizeIsBounded(t *testing.T) {
 		t.Errorf("close code %d, want %d", code, websocket.CloseMessageTooBig)
 	}
 }
+
+// TestWhateverMayComeGoesBack: the outbox has room for a message of --max-payload, also
+// for one that compressing makes longer.
+func TestWhateverMayComeGoesBack(t *testing.T) {
+	_, url := startEcho(t, "--deflate", "--max-payload", "20MiB")
+	for _, compress := range []bool{false, true} {
+		c := dialGorillaWith(t, url, websocket.Dialer{EnableCompression: compress})
+		c.SetReadLimit(-1)
+		want := random(20 << 20)
+		go func() { _ = c.WriteMessage(websocket.BinaryMessage, want) }() // what fails shows below
+		_, got, err := c.ReadMessage()
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("compressed %t: %d bytes, %v, want %d", compress, len(got), err, len(want))
+		}
+	}
+}

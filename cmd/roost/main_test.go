@@ -76,16 +76,16 @@ func startRoost(t *testing.T, env []string, args ...string) *process {
 	return p
 }
 
-// startEcho runs roost echo on a free port and returns its ws:// address.
+// startEcho runs roost echo on a free port and returns its ws:// or wss:// address.
 func startEcho(t *testing.T, args ...string) (p *process, url string) {
 	t.Helper()
 	p = startRoost(t, nil, append([]string{"echo", "--addr", "127.0.0.1:0"}, args...)...)
 	line := p.line(t)
-	i := strings.Index(line, "ws://")
-	if i < 0 {
-		t.Fatalf("first line of roost echo names no ws:// address: %q\n%s", line, p.stderr)
+	_, url, ok := strings.Cut(strings.TrimSpace(line), "echo on ")
+	if !ok {
+		t.Fatalf("first line of roost echo names no address: %q\n%s", line, p.stderr)
 	}
-	return p, strings.TrimSpace(line[i:])
+	return p, url
 }
 
 // line is the next line of stdout; empty when roost ended without one.
