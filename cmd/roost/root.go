@@ -57,6 +57,7 @@ A flag wins over the environment, the environment over the file.`,
 		newLoadtestCommand(),
 		newPubCommand(),
 		newSubCommand(),
+		newDoctorCommand(),
 		newVersionCommand(),
 	)
 	for _, c := range root.Commands() {
