@@ -52,6 +52,7 @@ func (b *bench) startPair(ctx context.Context, i, conns int) (*pair, error) {
 	p.client = exec.CommandContext(ctx, b.roostBin, "loadtest", "idle", "ws://"+addr+"/", "--conns", strconv.Itoa(conns),
 		"--source-ip", "127.0.0.2-127.0.0.3", "--verify", "--hold", "24h", "--server-pid", strconv.Itoa(p.server.Process.Pid),
 		"--json", "--out", p.reported)
+	p.client.WaitDelay = time.Minute // it may take a while to close them
 	p.client.Cancel = func() error { return p.client.Process.Signal(syscall.SIGINT) }
 	progress, err := p.client.StderrPipe()
 	if err == nil {

@@ -107,6 +107,11 @@ func TestAClientNeedsPortsTimesAddresses(t *testing.T) {
 			t.Errorf("64,512 ports of %d addresses: %+v, want %s", sources, c, want)
 		}
 	}
+	m := ample()
+	m.Sources, o.Conns = 1, widestRange
+	if c := find(t, examine(t, m, o), "net.ipv4.ip_local_port_range"); c.Status != Advice {
+		t.Errorf("a connection for each port: %+v, want %s", c, Advice)
+	}
 	if c := find(t, examine(t, &Machine{}, o), "net.ipv4.ip_local_port_range"); c.Status != Unknown {
 		t.Errorf("a range that is not known: %+v", c)
 	}
