@@ -73,7 +73,7 @@ func TestSignatureIsOfThatMethodPathAndBody(t *testing.T) {
 }
 
 func TestEventsThatBreakALimitAreRefusedWithItsName(t *testing.T) {
-	r := start(t, push.Options{MaxData: 100})
+	r := start(t, push.Options{Limits: push.Limits{MaxData: 100}})
 	channels := func(n int) string {
 		names := make([]string, n)
 		for i := range names {

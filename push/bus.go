@@ -2,7 +2,8 @@ package push
 
 import (
 	"context"
-	"sync"
+
+	"github.com/roost-ws/roost/push/protocol"
 )
 
 // Event is one publication, as it travels between servers. It must not be
@@ -13,6 +14,16 @@ type Event struct {
 	Name     string   // of the event, checked
 	Data     string   // what subscribers get as data
 	Except   string   // socket id of the one connection that shall not get it; may be empty
+	UserID   string   // of the presence member that sent it; else empty
+
+	// Keep has the bus keep the event; it then names one channel, and the bus
+	// sets Position before it delivers.
+	Keep     Retention
+	Position protocol.Position
+
+	// Terminate, if set, is a user whose connections are to be ended; nothing else
+	// but App counts then.
+	Terminate string
 }
 
 // Bus carries events from the server that took a publication to every server
@@ -21,43 +32,27 @@ type Bus interface {
 	// Publish returns when the event has been handed over. An error means that
 	// some server may not get it; the publisher is told and tries again.
 	Publish(ctx context.Context, e *Event) error
-	// Subscribe has deliver called with every event published from now on, in
-	// the order of one publisher, until stop returns. deliver must not block.
+	// Subscribe has deliver called with every event published from now on: in the
+	// order of one publisher, and kept events of one channel in the order of their
+	// positions. deliver must not block. stop ends it.
 	Subscribe(deliver func(*Event)) (stop func(), err error)
+	// Attach calls f between two events of the channel: what f is shown was
+	// delivered before, and all that follows is delivered after f has returned.
+	// f must not block, nor call the bus.
+	Attach(ctx context.Context, at Attachment, f func(Replay)) error
 }
 
-// MemoryBus joins the servers of one process: Publish calls every deliver
-// itself. The zero value is not ready; NewMemoryBus makes one.
-type MemoryBus struct {
-	mu   sync.RWMutex
-	subs map[int]func(*Event)
-	next int
+// Attachment says which channel's history is wanted, and from where.
+type Attachment struct {
+	App, Channel string
+	Keep         Retention
+	Since        *protocol.Position // the last event that is known; nil: none
 }
 
-// NewMemoryBus returns a bus without subscribers.
-func NewMemoryBus() *MemoryBus { return &MemoryBus{subs: make(map[int]func(*Event))} }
-
-// Publish delivers e before it returns, and never fails.
-func (b *MemoryBus) Publish(_ context.Context, e *Event) error {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	for _, deliver := range b.subs {
-		deliver(e)
-	}
-	return nil
-}
-
-// Subscribe never fails. stop waits for deliveries under way, so deliver must
-// not call it.
-func (b *MemoryBus) Subscribe(deliver func(*Event)) (stop func(), err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	id := b.next
-	b.next++
-	b.subs[id] = deliver
-	return func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		delete(b.subs, id)
-	}, nil
+// Replay is the history of a channel at one moment.
+type Replay struct {
+	Head      protocol.Position // of the last event, or of the beginning when there was none
+	Last      *Event            // nil when it is kept no longer
+	Recovered bool              // Missed is all that came after Since
+	Missed    []*Event          // in order
 }

@@ -8,61 +8,118 @@ import (
 )
 
 // info says which attributes a caller wants of channels.
-type info struct{ asked, subscriptions bool }
+type info struct{ asked, subscriptions, users bool }
 
-// parseInfo reads a list as "subscription_count". user_count belongs to presence
-// channels, which nobody can subscribe to.
-func parseInfo(text string) (i info, err *httpError) {
+// parseInfo reads a list as "subscription_count,user_count". presence tells
+// whether the channels asked about are presence channels: only they have users.
+func parseInfo(text string, presence bool) (i info, err *httpError) {
 	if text == "" {
 		return i, nil
 	}
+	i.asked = true
 	for _, name := range strings.Split(text, ",") {
-		if name != "subscription_count" {
-			return i, httpErrorf(http.StatusBadRequest, "info %q is not known for these channels: ask for subscription_count", clip(name))
+		switch {
+		case name == "subscription_count":
+			i.subscriptions = true
+		case name == "user_count" && presence:
+			i.users = true
+		case name == "user_count":
+			return i, httpErrorf(http.StatusBadRequest, "user_count is known of presence channels only: ask for those, with filter_by_prefix=presence- in a list")
+		case name == "cache":
+			return i, httpErrorf(http.StatusBadRequest, "info cache is not served: subscribe to the channel to get its last event")
+		default:
+			return i, httpErrorf(http.StatusBadRequest, "info %q is not known: ask for subscription_count or user_count", clip(name))
 		}
 	}
-	return info{asked: true, subscriptions: true}, nil
+	return i, nil
 }
 
-func attributes(subscribers int, i info) map[string]any {
+// attributes of a channel; ch is nil when nobody is subscribed.
+func attributes(ch *channel, subscribers int, i info) map[string]any {
 	a := map[string]any{}
 	if i.subscriptions {
 		a["subscription_count"] = subscribers
 	}
+	if i.users {
+		a["user_count"] = 0
+		if ch != nil && ch.members != nil {
+			a["user_count"] = ch.members.count()
+		}
+	}
 	return a
 }
 
-func (s *Server) infoOf(channels []string, i info) map[string]any {
+func (a *app) infoOf(channels []string, text string) (map[string]any, *httpError) {
 	m := make(map[string]any, len(channels))
 	for _, name := range channels {
-		m[name] = attributes(s.hub.subscribers(name), i)
+		i, err := parseInfo(text, protocol.IsPresence(name))
+		if err != nil {
+			return nil, err
+		}
+		m[name] = attributes(a.hub.find(name), a.hub.subscribers(name), i)
 	}
-	return m
+	return m, nil
 }
 
 // getChannels lists what is occupied on this server.
-func (s *Server) getChannels(r *http.Request, _ []byte) (any, *httpError) {
+func (s *Server) getChannels(a *app, r *http.Request, _ []byte) (any, *httpError) {
 	query := r.URL.Query()
-	i, err := parseInfo(query.Get("info"))
+	prefix := query.Get("filter_by_prefix")
+	i, err := parseInfo(query.Get("info"), protocol.IsPresence(prefix))
 	if err != nil {
 		return nil, err
 	}
 	m := map[string]any{}
-	s.hub.each(query.Get("filter_by_prefix"), func(name string, n int) { m[name] = attributes(n, i) })
+	a.hub.each(prefix, func(ch *channel, n int) { m[ch.name] = attributes(ch, n, i) })
 	return map[string]any{"channels": m}, nil
 }
 
-func (s *Server) getChannel(r *http.Request, _ []byte) (any, *httpError) {
+func (s *Server) getChannel(a *app, r *http.Request, _ []byte) (any, *httpError) {
 	name := r.PathValue("name")
 	if err := protocol.CheckChannel(name); err != nil {
 		return nil, httpErrorf(http.StatusBadRequest, "%v", err)
 	}
-	i, err := parseInfo(r.URL.Query().Get("info"))
+	i, err := parseInfo(r.URL.Query().Get("info"), protocol.IsPresence(name))
 	if err != nil {
 		return nil, err
 	}
-	n := s.hub.subscribers(name)
-	a := attributes(n, i)
-	a["occupied"] = n > 0
-	return a, nil
+	n := a.hub.subscribers(name)
+	answer := attributes(a.hub.find(name), n, i)
+	answer["occupied"] = n > 0
+	return answer, nil
+}
+
+// getUsers lists who is in a presence channel.
+func (s *Server) getUsers(a *app, r *http.Request, _ []byte) (any, *httpError) {
+	name := r.PathValue("name")
+	if err := protocol.CheckChannel(name); err != nil {
+		return nil, httpErrorf(http.StatusBadRequest, "%v", err)
+	}
+	if !protocol.IsPresence(name) {
+		return nil, httpErrorf(http.StatusBadRequest, "channel %s has no users: ask for a presence channel", name)
+	}
+	type user struct {
+		ID string `json:"id"`
+	}
+	users := []user{}
+	if ch := a.hub.find(name); ch != nil {
+		for _, id := range ch.members.list() {
+			users = append(users, user{id})
+		}
+	}
+	return map[string]any{"users": users}, nil
+}
+
+// postTerminate ends the connections of a user, on every server.
+func (s *Server) postTerminate(a *app, r *http.Request, _ []byte) (any, *httpError) {
+	id := r.PathValue("user")
+	if err := protocol.CheckUserID(id); err != nil {
+		return nil, httpErrorf(http.StatusBadRequest, "%v", err)
+	}
+	if err := s.opts.Bus.Publish(r.Context(), &Event{App: a.ID, Terminate: id}); err != nil {
+		s.counts.busErrors.Add(1)
+		s.opts.Logger.Error("termination failed", "app", a.App, "err", err)
+		return nil, httpErrorf(http.StatusServiceUnavailable, "the other servers could not be told: try again")
+	}
+	return struct{}{}, nil
 }

@@ -91,9 +91,9 @@ func ofHost(origin, host string) bool {
 func (s *Server) getState(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{
 		"app_id": s.opts.App.ID, "key": s.opts.App.Key,
-		"connections": s.conns.size(), "channels": s.hub.channels.Load(), "subscriptions": s.hub.subscriptions.Load(),
+		"connections": s.conns.size(), "channels": s.channels(), "subscriptions": s.subscriptions(),
 		"published": s.counts.published.Load(), "uptime": int(time.Since(s.start).Seconds()),
-		"max_data": s.opts.MaxData, "draining": s.draining.Load(),
+		"max_data": s.apps[0].Limits.MaxData, "draining": s.draining.Load(),
 	})
 }
 
@@ -108,20 +108,21 @@ func (s *Server) postConsole(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) consolePublish(w http.ResponseWriter, r *http.Request) *httpError {
+	a := s.apps[0]
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return httpErrorf(http.StatusUnsupportedMediaType, "content type must be application/json")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.maxBody("")))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.maxBody("")))
 	if err != nil {
-		return httpErrorf(http.StatusRequestEntityTooLarge, "body is larger than %d bytes or was cut off: send less", s.maxBody(""))
+		return httpErrorf(http.StatusRequestEntityTooLarge, "body is larger than %d bytes or was cut off: send less", a.maxBody(""))
 	}
 	var p publication
 	if err := json.Unmarshal(body, &p); err != nil {
 		return httpErrorf(http.StatusBadRequest, "body is no event: %v", err)
 	}
-	e, bad := s.event(&p)
+	e, bad := a.event(&p)
 	if bad != nil {
 		return bad
 	}
-	return s.publishAll(r.Context(), []*Event{e})
+	return s.publishAll(r.Context(), a, []*Event{e})
 }

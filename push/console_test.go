@@ -55,7 +55,7 @@ func (r *rig) console(method, path, kind, body string) (int, string) {
 }
 
 func TestConsolePublishesToSubscribers(t *testing.T) {
-	r := start(t, push.Options{MaxData: 100})
+	r := start(t, push.Options{Limits: push.Limits{MaxData: 100}})
 	p := r.subscriber("c")
 	if status, text := r.console("POST", "/console/publish", "application/json; charset=utf-8", `{"name":"e","channel":"c","data":"x"}`); status != 200 {
 		t.Fatalf("%d %s", status, text)

@@ -6,21 +6,17 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/roost-ws/roost/push/protocol"
 )
 
-// Limits of the HTTP API, as Pusher documents them.
-const (
-	maxEventChannels = 100
-	maxBatch         = 10
-)
-
 // maxBody has room for the data with every byte escaped (\u00xx), and the names.
-func (s *Server) maxBody(path string) int64 {
-	n := int64(6*s.opts.MaxData + maxEventChannels*(protocol.MaxChannelName+8) + 6*protocol.MaxEventName + 1<<10)
+func (a *app) maxBody(path string) int64 {
+	l := &a.Limits
+	n := int64(6*l.MaxData + l.MaxEventChannels*(protocol.MaxChannelName+8) + 6*protocol.MaxEventName + 1<<10)
 	if strings.HasSuffix(path, "/batch_events") {
-		n *= maxBatch
+		n *= int64(l.MaxBatch)
 	}
 	return n
 }
@@ -36,7 +32,7 @@ type publication struct {
 }
 
 // event returns what p publishes, checked.
-func (s *Server) event(p *publication) (*Event, *httpError) {
+func (a *app) event(p *publication) (*Event, *httpError) {
 	if len(p.Data) == 0 || string(p.Data) == "null" {
 		return nil, httpErrorf(http.StatusBadRequest, "event has no data: send it as a string, perhaps an empty one")
 	}
@@ -44,31 +40,34 @@ func (s *Server) event(p *publication) (*Event, *httpError) {
 	if err != nil {
 		return nil, httpErrorf(http.StatusBadRequest, "data is no JSON string: %v", err)
 	}
-	e := &Event{App: s.opts.App.ID, Channels: p.Channels, Name: p.Name, Data: data, Except: p.SocketID}
+	e := &Event{App: a.ID, Channels: p.Channels, Name: p.Name, Data: data, Except: p.SocketID}
 	if p.Channel != "" {
 		e.Channels = append(e.Channels, p.Channel)
 	}
-	if err := s.checkEvent(e); err != nil {
+	if err := a.checkEvent(e); err != nil {
 		return nil, err.(*httpError)
+	}
+	if _, err := a.infoOf(e.Channels, p.Info); err != nil {
+		return nil, err
 	}
 	return e, nil
 }
 
 // checkEvent holds e against the limits and drops repeated channels. The error
 // is an *httpError; it is nil as an error when there is none.
-func (s *Server) checkEvent(e *Event) error {
+func (a *app) checkEvent(e *Event) error {
 	if err := protocol.CheckEvent(e.Name); err != nil {
 		return httpErrorf(http.StatusBadRequest, "%v", err)
 	}
-	if len(e.Data) > s.opts.MaxData {
-		return httpErrorf(http.StatusRequestEntityTooLarge, "data has %d bytes and may have %d: send less, or a link to the rest", len(e.Data), s.opts.MaxData)
+	if n, most := len(e.Data), a.Limits.MaxData; n > most {
+		return httpErrorf(http.StatusRequestEntityTooLarge, "data has %d bytes and may have %d: send less, or a link to the rest", n, most)
 	}
-	if n := len(e.Channels); n == 0 || n > maxEventChannels {
-		return httpErrorf(http.StatusBadRequest, "event has %d channels and may have 1 to %d: send several events", n, maxEventChannels)
+	if n, most := len(e.Channels), a.Limits.MaxEventChannels; n == 0 || n > most {
+		return httpErrorf(http.StatusBadRequest, "event has %d channels and may have 1 to %d: send several events", n, most)
 	}
 	unique := make([]string, 0, len(e.Channels))
 	for _, name := range e.Channels {
-		if err := protocol.CheckChannel(name); err != nil {
+		if err := checkTarget(name); err != nil {
 			return httpErrorf(http.StatusBadRequest, "%v", err)
 		}
 		if !slices.Contains(unique, name) {
@@ -76,66 +75,99 @@ func (s *Server) checkEvent(e *Event) error {
 		}
 	}
 	e.Channels = unique
+	if len(unique) > 1 && slices.ContainsFunc(unique, protocol.IsEncrypted) {
+		return httpErrorf(http.StatusBadRequest, "an event for an encrypted channel can have no other channel: each has a key of its own")
+	}
 	if _, ok := parseSocketID(e.Except); e.Except != "" && !ok {
 		return httpErrorf(http.StatusBadRequest, "socket_id %q is none: it looks like 1234.5678", clip(e.Except))
 	}
 	return nil
 }
 
+// checkTarget checks where an event is to go: a channel, or a user's own.
+func checkTarget(name string) error {
+	if id, ok := protocol.UserOf(name); ok {
+		return protocol.CheckUserID(id)
+	}
+	return protocol.CheckChannel(name)
+}
+
 // publishAll stops at the first failure of the bus; the events before it are out.
-func (s *Server) publishAll(ctx context.Context, events []*Event) *httpError {
+func (s *Server) publishAll(ctx context.Context, a *app, events []*Event) *httpError {
+	if !a.allowEvents(time.Since(s.start), len(events)) {
+		return httpErrorf(http.StatusTooManyRequests, "app %s may publish %d events a second: send fewer", a.ID, a.Limits.EventRate)
+	}
 	for _, e := range events {
-		if err := s.publish(ctx, e); err != nil {
-			s.opts.Logger.Error("publication failed", "app", s.opts.App, "event", e.Name, "error", err)
+		if err := s.publish(ctx, a.split(e)...); err != nil {
+			s.opts.Logger.Error("publication failed", "app", a.App, "event", e.Name, "error", err)
 			return httpErrorf(http.StatusServiceUnavailable, "the event could not be handed to the other servers: try again")
 		}
 	}
 	return nil
 }
 
-func (s *Server) postEvents(r *http.Request, body []byte) (any, *httpError) {
+func (s *Server) postEvents(a *app, r *http.Request, body []byte) (any, *httpError) {
 	var p publication
 	if err := json.Unmarshal(body, &p); err != nil {
 		return nil, httpErrorf(http.StatusBadRequest, "body is no event: %v", err)
 	}
-	e, err := s.event(&p)
+	e, err := a.event(&p)
 	if err != nil {
 		return nil, err
 	}
-	info, err := parseInfo(p.Info)
-	if err != nil {
+	if err := s.publishAll(r.Context(), a, []*Event{e}); err != nil {
 		return nil, err
 	}
-	if err := s.publishAll(r.Context(), []*Event{e}); err != nil {
-		return nil, err
-	}
-	if !info.asked {
+	if p.Info == "" {
 		return struct{}{}, nil
 	}
-	return map[string]any{"channels": s.infoOf(e.Channels, info)}, nil
+	channels, err := a.infoOf(e.Channels, p.Info)
+	return map[string]any{"channels": channels}, err
 }
 
 // postBatch checks every event before it publishes the first.
-func (s *Server) postBatch(r *http.Request, body []byte) (any, *httpError) {
+func (s *Server) postBatch(a *app, r *http.Request, body []byte) (any, *httpError) {
 	var b struct {
 		Batch []publication `json:"batch"`
 	}
 	if err := json.Unmarshal(body, &b); err != nil {
 		return nil, httpErrorf(http.StatusBadRequest, "body is no batch of events: %v", err)
 	}
-	if n := len(b.Batch); n == 0 || n > maxBatch {
-		return nil, httpErrorf(http.StatusBadRequest, "batch has %d events and may have 1 to %d: send several batches", n, maxBatch)
+	if n, most := len(b.Batch), a.Limits.MaxBatch; n == 0 || n > most {
+		return nil, httpErrorf(http.StatusBadRequest, "batch has %d events and may have 1 to %d: send several batches", n, most)
 	}
 	events := make([]*Event, len(b.Batch))
+	asked := false
 	for i := range b.Batch {
-		e, err := s.event(&b.Batch[i])
+		e, err := a.event(&b.Batch[i])
 		if err != nil {
 			return nil, httpErrorf(err.status, "event %d of the batch: %s", i, err.msg)
 		}
 		events[i] = e
+		asked = asked || b.Batch[i].Info != ""
 	}
-	if err := s.publishAll(r.Context(), events); err != nil {
+	if err := s.publishAll(r.Context(), a, events); err != nil {
 		return nil, err
 	}
-	return struct{}{}, nil
+	if !asked {
+		return struct{}{}, nil
+	}
+	return a.batchInfo(events, b.Batch)
+}
+
+// batchInfo has one object an event, of its first channel; they have just one.
+func (a *app) batchInfo(events []*Event, batch []publication) (any, *httpError) {
+	list := make([]any, len(events))
+	for i, e := range events {
+		list[i] = struct{}{}
+		if batch[i].Info == "" {
+			continue
+		}
+		m, err := a.infoOf(e.Channels[:1], batch[i].Info)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = m[e.Channels[0]]
+	}
+	return map[string]any{"batch": list}, nil
 }

@@ -7,19 +7,23 @@ import (
 	"sync/atomic"
 
 	"github.com/roost-ws/roost/engine"
+	"github.com/roost-ws/roost/push/protocol"
 )
 
 // channel is one occupied channel. It exists while refs is above 0, and once it
 // is gone a later subscriber makes a new one.
 type channel struct {
-	name  string
-	topic *engine.Topic
-	refs  int // subscriptions, under the shard's mu
+	name    string
+	keep    Retention
+	topic   *engine.Topic
+	members *members // of a presence channel; else nil
+	refs    int      // subscriptions, under the shard's mu
 }
 
 // hub maps names to channels. Shards keep connections that subscribe from
 // waiting for each other.
 type hub struct {
+	app    *app
 	seed   maphash.Seed
 	shards [64]shard
 
@@ -31,8 +35,8 @@ type shard struct {
 	m  map[string]*channel
 }
 
-func newHub() *hub {
-	h := &hub{seed: maphash.MakeSeed()}
+func newHub(a *app) *hub {
+	h := &hub{app: a, seed: maphash.MakeSeed()}
 	for i := range h.shards {
 		h.shards[i].m = make(map[string]*channel)
 	}
@@ -43,36 +47,30 @@ func (h *hub) shard(name string) *shard {
 	return &h.shards[maphash.String(h.seed, name)%uint64(len(h.shards))]
 }
 
-// join adds c to the channel, and makes the channel for the first. It returns nil
-// when c is no longer open.
-func (h *hub) join(c *engine.Conn, name string) *channel {
+// hold returns the channel for one more subscription, and makes it for the
+// first. release gives it back.
+func (h *hub) hold(e *engine.Engine, name string) *channel {
 	s := h.shard(name)
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	ch := s.m[name]
 	if ch == nil {
 		// The clone lets go of the message that the name was cut out of.
-		ch = &channel{name: strings.Clone(name), topic: engine.NewTopic(c.Engine())}
+		ch = &channel{name: strings.Clone(name), topic: engine.NewTopic(e), keep: h.app.retention(name)}
+		if protocol.IsPresence(name) {
+			ch.members = newMembers()
+		}
 		s.m[ch.name] = ch
 		h.channels.Add(1)
+		h.app.hooks.add(hookEvent{Name: hookOccupied, Channel: ch.name})
 	}
-	ch.refs++ // holds the channel while the lock is not
+	ch.refs++
 	h.subscriptions.Add(1)
-	s.mu.Unlock()
-	if !ch.topic.Subscribe(c) {
-		h.release(ch)
-		return nil
-	}
 	return ch
 }
 
-// leave takes c, a member, out of ch.
-func (h *hub) leave(c *engine.Conn, ch *channel) {
-	ch.topic.Unsubscribe(c)
-	h.release(ch)
-}
-
-// release gives up one subscription whose connection has left the topic, and
-// forgets the channel with the last.
+// release gives up one subscription whose connection is not, or no longer, in
+// the topic, and forgets the channel with the last.
 func (h *hub) release(ch *channel) {
 	s := h.shard(ch.name)
 	s.mu.Lock()
@@ -81,18 +79,17 @@ func (h *hub) release(ch *channel) {
 	if ch.refs--; ch.refs == 0 {
 		delete(s.m, ch.name)
 		h.channels.Add(-1)
+		h.app.hooks.add(hookEvent{Name: hookVacated, Channel: ch.name})
 	}
 }
 
-// topic returns nil for a channel without subscribers.
-func (h *hub) topic(name string) *engine.Topic {
+// find returns nil for a channel without subscribers. What it returns may be
+// abandoned at any moment.
+func (h *hub) find(name string) *channel {
 	s := h.shard(name)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if ch := s.m[name]; ch != nil {
-		return ch.topic
-	}
-	return nil
+	return s.m[name]
 }
 
 // subscribers counts the subscriptions to one channel.
@@ -106,15 +103,16 @@ func (h *hub) subscribers(name string) int {
 	return 0
 }
 
-// each calls f for every occupied channel whose name begins with prefix. Channels
-// that come or go meanwhile may be missed. f must not call the hub.
-func (h *hub) each(prefix string, f func(name string, subscribers int)) {
+// each calls f for every occupied channel whose name begins with prefix, but for
+// those of single users. Channels that come or go meanwhile may be missed. f must
+// not call the hub.
+func (h *hub) each(prefix string, f func(ch *channel, subscribers int)) {
 	for i := range h.shards {
 		s := &h.shards[i]
 		s.mu.RLock()
 		for name, ch := range s.m {
-			if strings.HasPrefix(name, prefix) {
-				f(name, ch.refs)
+			if _, own := protocol.UserOf(name); !own && strings.HasPrefix(name, prefix) {
+				f(ch, ch.refs)
 			}
 		}
 		s.mu.RUnlock()

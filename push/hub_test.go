@@ -15,7 +15,7 @@ import (
 // A channel dies with its last subscriber and comes back with the next: whoever
 // was confirmed gets what is published after, however they cross.
 func TestLastLeaveAndNewJoinDoNotLoseTheNewSubscriber(t *testing.T) {
-	r := start(t, push.Options{MessageRate: 1e6, MessageBurst: 1e6})
+	r := start(t, push.Options{Limits: push.Limits{MessageRate: 1e6, MessageBurst: 1e6}})
 	const peers, rounds = 4, 200
 	var wg sync.WaitGroup
 	for i := range peers {
@@ -84,7 +84,7 @@ func TestOneBusJoinsServers(t *testing.T) {
 func TestOptionsThatCanNotWorkAreRefused(t *testing.T) {
 	for _, o := range []push.Options{
 		{}, {App: push.App{ID: "a/b", Key: "k", Secret: "s"}}, {App: push.App{ID: "1", Key: "", Secret: "s"}},
-		{App: push.App{ID: "1", Key: "k"}}, {App: app, Token: "short"}, {App: app, MaxData: -1}, {App: app, ActivityTimeout: 1},
+		{App: push.App{ID: "1", Key: "k"}}, {App: app, Token: "short"}, {App: app, Limits: push.Limits{MaxData: -1}}, {App: app, ActivityTimeout: 1},
 	} {
 		if s, err := push.New(o); err == nil {
 			t.Errorf("%+v accepted", o)

@@ -16,6 +16,12 @@ type counters struct {
 	clientMessages, rateLimited     atomic.Int64
 	refused, refusedSubs            atomic.Int64
 	apiErrors                       atomic.Int64
+	refusedSignins                  atomic.Int64
+	clientEvents, refusedEvents     atomic.Int64
+	recovered, unrecovered          atomic.Int64
+	replayed                        atomic.Int64
+
+	hooksSent, hooksFailed, hooksDropped atomic.Int64
 }
 
 // metric is one line of /metrics: how it is described and how it is read.
@@ -53,11 +59,25 @@ func (c *collector) gauge(name, help string, read func() int64) {
 	c.add(prometheus.GaugeValue, name, help, func() float64 { return float64(read()) })
 }
 
+func (s *Server) channels() (n int64) {
+	for _, a := range s.apps {
+		n += a.hub.channels.Load()
+	}
+	return n
+}
+
+func (s *Server) subscriptions() (n int64) {
+	for _, a := range s.apps {
+		n += a.hub.subscriptions.Load()
+	}
+	return n
+}
+
 func (s *Server) metrics() http.HandlerFunc {
 	var c collector
 	c.gauge("roost_push_connections", "Clients connected and greeted.", func() int64 { return int64(s.conns.size()) })
-	c.gauge("roost_push_channels", "Channels with at least one subscriber.", s.hub.channels.Load)
-	c.gauge("roost_push_subscriptions", "Subscriptions of all clients.", s.hub.subscriptions.Load)
+	c.gauge("roost_push_channels", "Channels with at least one subscriber.", s.channels)
+	c.gauge("roost_push_subscriptions", "Subscriptions of all clients.", s.subscriptions)
 	c.counter("roost_push_published_events_total", "Events taken from publishers.", &s.counts.published)
 	c.counter("roost_push_fanouts_total", "Events handed to a channel with subscribers here.", &s.counts.fannedOut)
 	c.counter("roost_push_bus_errors_total", "Events that the bus refused.", &s.counts.busErrors)
@@ -66,6 +86,15 @@ func (s *Server) metrics() http.HandlerFunc {
 	c.counter("roost_push_refused_connections_total", "Connections refused for their key, path, version or origin, or while draining.", &s.counts.refused)
 	c.counter("roost_push_refused_subscriptions_total", "Subscriptions refused for their name, signature or number.", &s.counts.refusedSubs)
 	c.counter("roost_push_http_errors_total", "Requests to the API and the console that were refused.", &s.counts.apiErrors)
+	c.counter("roost_push_refused_signins_total", "Sign-ins refused for their signature or data.", &s.counts.refusedSignins)
+	c.counter("roost_push_client_events_total", "Client events passed on.", &s.counts.clientEvents)
+	c.counter("roost_push_refused_client_events_total", "Client events refused for their channel, size or rate.", &s.counts.refusedEvents)
+	c.counter("roost_push_recovered_total", "Subscriptions that got all they had missed.", &s.counts.recovered)
+	c.counter("roost_push_unrecovered_total", "Subscriptions that were told that what they had missed is gone.", &s.counts.unrecovered)
+	c.counter("roost_push_replayed_events_total", "Events sent to subscriptions that had missed them.", &s.counts.replayed)
+	c.counter("roost_push_webhook_events_total", "Webhook events that a backend took.", &s.counts.hooksSent)
+	c.counter("roost_push_webhook_failures_total", "Webhook requests that failed and were tried again.", &s.counts.hooksFailed)
+	c.counter("roost_push_webhook_dropped_events_total", "Webhook events given up, or refused by a full queue.", &s.counts.hooksDropped)
 	s.engineMetrics(&c)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -35,7 +35,7 @@ type rig struct {
 
 func start(t testing.TB, o push.Options) *rig {
 	t.Helper()
-	if o.App == (push.App{}) {
+	if o.App.ID == "" && len(o.Apps) == 0 {
 		o.App = app
 	}
 	if o.Token == "" {

@@ -35,6 +35,8 @@ func (s *Server) routes() http.Handler {
 	handle("POST", "/apps/{id}/batch_events", s.signed(s.postBatch))
 	handle("GET", "/apps/{id}/channels", s.signed(s.getChannels))
 	handle("GET", "/apps/{id}/channels/{name}", s.signed(s.getChannel))
+	handle("GET", "/apps/{id}/channels/{name}/users", s.signed(s.getUsers))
+	handle("POST", "/apps/{id}/users/{user}/terminate_connections", s.signed(s.postTerminate))
 	handle("GET", "/healthz", s.getHealth)
 	handle("GET", "/readyz", s.getReady)
 	handle("GET", "/metrics", s.metrics())

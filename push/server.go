@@ -12,18 +12,22 @@ import (
 	"github.com/roost-ws/roost/push/protocol"
 )
 
-// Server is a push server for one app. It owns no socket: Options lets an
+// Server is a push server for one or more apps. It owns no socket: Options lets an
 // engine.Server serve its WebSockets and its HTTP on one port. All its methods
 // may be called from several goroutines.
 type Server struct {
 	opts     Options
 	start    time.Time
-	hub      *hub
+	apps     []*app // the console's first
+	byID     map[string]*app
+	byKey    map[string]*app
 	conns    *directory
 	counts   counters
 	engine   atomic.Pointer[engine.Engine] // for metrics only
 	draining atomic.Bool
-	stop     func() // leaves the bus
+
+	maxOutbox atomic.Int64 // of a connection, bytes
+	leave    func() // the bus
 	http     http.Handler
 }
 
@@ -32,15 +36,27 @@ func New(o Options) (*Server, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	s := &Server{opts: o, start: time.Now(), hub: newHub(), conns: newDirectory()}
+	s := &Server{opts: o, start: time.Now(), byID: map[string]*app{}, byKey: map[string]*app{}, conns: newDirectory()}
+	for _, one := range o.Apps {
+		a := newApp(one, &o.Limits)
+		a.hub = newHub(a)
+		s.apps, s.byID[a.ID], s.byKey[a.Key] = append(s.apps, a), a, a
+	}
+	s.maxOutbox.Store(defaultOutbox)
 	s.http = s.routes()
-	stop, err := o.Bus.Subscribe(s.deliver)
+	leave, err := o.Bus.Subscribe(s.deliver)
 	if err != nil {
 		return nil, fmt.Errorf("push: join the bus: %w", err)
 	}
-	s.stop = stop
+	s.leave = leave
+	for _, a := range s.apps {
+		a.hooks.start(a, &s.counts, o.Logger)
+	}
 	return s, nil
 }
+
+// defaultOutbox is as for a fleet: whoever is further behind reconnects.
+const defaultOutbox = 1 << 20
 
 // Options returns base with all that the push server decides: the handler, the
 // HTTP side, the check of origins, the size of messages, and, unless base sets
@@ -53,7 +69,11 @@ func (s *Server) Options(base engine.ServerOptions) engine.ServerOptions {
 	base.Verify = s.verifyOrigin
 	base.MaxPayload = int64(s.opts.MaxMessage)
 	if base.MaxOutbox == 0 {
-		base.MaxOutbox = 1 << 20 // as for a fleet: whoever is further behind reconnects
+		base.MaxOutbox = defaultOutbox
+	}
+	s.maxOutbox.Store(int64(base.MaxOutbox))
+	if base.MaxOutbox < 0 {
+		s.maxOutbox.Store(1 << 40) // no limit
 	}
 	if base.PingInterval == 0 {
 		base.PingInterval = s.opts.ActivityTimeout
@@ -82,46 +102,95 @@ func (s *Server) Token() string { return s.opts.Token }
 // token is in the fragment, which browsers send to no server and no log gets.
 func (s *Server) ConsoleURL(base string) string { return base + "/#token=" + s.opts.Token }
 
-// Publish hands an event to the bus, as the HTTP API does. The error tells which
-// limit it breaks, or is the bus's.
+// Publish hands an event to the bus, as the HTTP API does; without e.App it is
+// for the first app. The error tells which limit it breaks, or is the bus's.
 func (s *Server) Publish(ctx context.Context, e Event) error {
-	e.App = s.opts.App.ID
-	if err := s.checkEvent(&e); err != nil {
+	a := s.apps[0]
+	if e.App != "" {
+		a = s.byID[e.App]
+	}
+	if a == nil {
+		return fmt.Errorf("push: no app %q here: name one of the apps", e.App)
+	}
+	e.App, e.UserID, e.Terminate = a.ID, "", ""
+	if err := a.checkEvent(&e); err != nil {
 		return err
 	}
-	return s.publish(ctx, &e)
+	return s.publish(ctx, a.split(&e)...)
 }
 
-func (s *Server) publish(ctx context.Context, e *Event) error {
-	if err := s.opts.Bus.Publish(ctx, e); err != nil {
-		s.counts.busErrors.Add(1)
-		return fmt.Errorf("push: hand the event to the bus: %w", err)
+// publish hands the parts of one event to the bus.
+func (s *Server) publish(ctx context.Context, parts ...*Event) error {
+	for _, e := range parts {
+		if err := s.opts.Bus.Publish(ctx, e); err != nil {
+			s.counts.busErrors.Add(1)
+			return fmt.Errorf("push: hand the event to the bus: %w", err)
+		}
 	}
 	s.counts.published.Add(1)
 	return nil
 }
 
+// split parts e by what is kept of its channels: each channel with history by
+// itself, the rest in one.
+func (a *app) split(e *Event) (parts []*Event) {
+	plain := *e
+	plain.Channels, plain.Keep = nil, Retention{}
+	for _, name := range e.Channels {
+		keep := a.retention(name)
+		if keep.Count == 0 {
+			plain.Channels = append(plain.Channels, name)
+			continue
+		}
+		kept := *e
+		kept.Channels, kept.Keep = []string{name}, keep
+		parts = append(parts, &kept)
+	}
+	if len(plain.Channels) > 0 {
+		parts = append(parts, &plain)
+	}
+	return parts
+}
+
 // deliver fans an event out to the subscribers here. Data is encoded once, the
 // frame once a channel.
 func (s *Server) deliver(e *Event) {
-	if e.App != s.opts.App.ID {
+	a := s.byID[e.App]
+	if a == nil {
+		return
+	}
+	if e.Terminate != "" {
+		s.terminate(a, e.Terminate)
 		return
 	}
 	var data, frame []byte
 	var except *engine.Conn
 	for _, name := range e.Channels {
-		topic := s.hub.topic(name)
-		if topic == nil {
+		ch := a.hub.find(name)
+		if ch == nil {
 			continue
 		}
 		if data == nil {
 			data = protocol.AppendString(make([]byte, 0, len(e.Data)+len(e.Data)/8+2), e.Data)
 			except = s.conns.find(e.Except)
 		}
-		frame = protocol.AppendFrame(frame[:0], e.Name, name, data)
-		topic.PublishExcept(except, engine.Text, frame) // copies frame
+		frame = appendEvent(frame[:0], e, name, data)
+		ch.topic.PublishExcept(except, engine.Text, frame) // copies frame
 		s.counts.fannedOut.Add(1)
 	}
+}
+
+// appendEvent appends the frame that subscribers of channel get; data is e's, as
+// JSON.
+func appendEvent(dst []byte, e *Event, channel string, data []byte) []byte {
+	dst = protocol.AppendFrame(dst, e.Name, channel, data)
+	if e.UserID != "" {
+		dst = protocol.AppendUserID(dst, e.UserID)
+	}
+	if e.Position.Epoch != "" {
+		dst = protocol.AppendPosition(dst, e.Position)
+	}
+	return dst
 }
 
 // Drain makes /readyz fail, turns new connections away with 4100 and closes the
@@ -155,9 +224,12 @@ func (s *Server) Drain(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Close leaves the bus: nothing is delivered any more. Connections are the
-// engine's to close.
+// Close leaves the bus: nothing is delivered any more, and webhooks that wait
+// are given up. Connections are the engine's to close.
 func (s *Server) Close() error {
-	s.stop()
+	s.leave()
+	for _, a := range s.apps {
+		a.hooks.stop()
+	}
 	return nil
 }

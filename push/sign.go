@@ -16,9 +16,12 @@ import (
 // it a captured request can be sent again; TLS is what keeps it from capture.
 const clockSkew = 600 * time.Second
 
+// signedHandler answers what a's backend has signed.
+type signedHandler func(a *app, r *http.Request, body []byte) (any, *httpError)
+
 // signed lets through what the app's backend has signed, body read and checked.
 // The signature covers the body's digest, so who can't sign has no body read.
-func (s *Server) signed(next func(r *http.Request, body []byte) (any, *httpError)) http.HandlerFunc {
+func (s *Server) signed(next signedHandler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		answer, err := s.serveSigned(w, r, next)
 		if err != nil {
@@ -30,15 +33,19 @@ func (s *Server) signed(next func(r *http.Request, body []byte) (any, *httpError
 	}
 }
 
-func (s *Server) serveSigned(w http.ResponseWriter, r *http.Request, next func(*http.Request, []byte) (any, *httpError)) (any, *httpError) {
-	if id := r.PathValue("id"); id != s.opts.App.ID {
-		return nil, httpErrorf(http.StatusNotFound, "no app %q here: check the app id", clip(id))
+func (s *Server) serveSigned(w http.ResponseWriter, r *http.Request, next signedHandler) (any, *httpError) {
+	a := s.byID[r.PathValue("id")]
+	if a == nil {
+		return nil, httpErrorf(http.StatusNotFound, "no app %q here: check the app id", clip(r.PathValue("id")))
 	}
-	query, err := s.checkSignature(r, time.Now())
+	query, err := a.checkSignature(r, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	limit := s.maxBody(r.URL.Path)
+	if a.Disabled {
+		return nil, httpErrorf(http.StatusForbidden, "app %s is disabled: enable it", a.ID)
+	}
+	limit := a.maxBody(r.URL.Path)
 	body, readErr := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if readErr != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](readErr); ok {
@@ -49,11 +56,11 @@ func (s *Server) serveSigned(w http.ResponseWriter, r *http.Request, next func(*
 	if digest := query.Get("body_md5"); (digest != "" || len(body) > 0) && !protocol.Equal(digest, protocol.BodyMD5(body)) {
 		return nil, httpErrorf(http.StatusUnauthorized, "body_md5 is not the MD5 of the %d bytes of the body: sign the bytes that are sent", len(body))
 	}
-	return next(r, body)
+	return next(a, r, body)
 }
 
 // checkSignature returns the query when its signature is the app's.
-func (s *Server) checkSignature(r *http.Request, now time.Time) (url.Values, *httpError) {
+func (a *app) checkSignature(r *http.Request, now time.Time) (url.Values, *httpError) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, httpErrorf(http.StatusBadRequest, "query can't be read: escape it as RFC 3986 says")
@@ -64,8 +71,8 @@ func (s *Server) checkSignature(r *http.Request, now time.Time) (url.Values, *ht
 	if v := query.Get("auth_version"); v != "1.0" {
 		return nil, httpErrorf(http.StatusUnauthorized, "auth_version is %q and must be 1.0", clip(v))
 	}
-	if key := query.Get("auth_key"); !protocol.Equal(key, s.opts.App.Key) {
-		return nil, httpErrorf(http.StatusUnauthorized, "auth_key %q is not the key of app %s: check the key", clip(key), s.opts.App.ID)
+	if key := query.Get("auth_key"); !protocol.Equal(key, a.Key) {
+		return nil, httpErrorf(http.StatusUnauthorized, "auth_key %q is not the key of app %s: check the key", clip(key), a.ID)
 	}
 	if err := checkTimestamp(query.Get("auth_timestamp"), now); err != nil {
 		return nil, err
@@ -73,7 +80,7 @@ func (s *Server) checkSignature(r *http.Request, now time.Time) (url.Values, *ht
 	// Clients differ in whether they sign the path escaped.
 	got := query.Get("auth_signature")
 	for _, path := range []string{r.URL.EscapedPath(), r.URL.Path} {
-		if protocol.Equal(got, protocol.SignRequest(s.opts.App.Secret, r.Method, path, query)) {
+		if protocol.Equal(got, protocol.SignRequest(a.Secret, r.Method, path, query)) {
 			return query, nil
 		}
 	}

@@ -31,15 +31,21 @@ func (s *Server) verifyOrigin(r *engine.Request) error {
 func (s *Server) open(c *engine.Conn, r *engine.Request) {
 	query := r.Query()
 	version, _ := strconv.Atoi(query.Get("protocol")) // 0 is refused with the rest
-	if code, msg := s.admit(r.Path(), query, version); code != 0 {
+	a, code, msg := s.admit(r.Path(), query, version)
+	if code != 0 {
 		s.counts.refused.Add(1)
 		s.disconnect(c, version < readsCodes, code, msg)
 		return
 	}
-	ss := &session{id: s.conns.add(c), legacy: version < readsCodes}
+	ss := &session{app: a, id: s.conns.add(c), legacy: version < readsCodes}
 	c.SetData(ss)
 	hello := fmt.Sprintf(`{"socket_id":"%s","activity_timeout":%d}`, ss.id, int(s.opts.ActivityTimeout/time.Second))
 	s.send(c, protocol.EventConnected, "", protocol.AppendString(nil, hello))
+	if a.AuthTimeout > 0 {
+		ss.auth = time.AfterFunc(a.AuthTimeout, func() {
+			s.disconnect(c, ss.legacy, protocol.CodeUnauthorized, "connection was not authorized in time: sign in or subscribe with a signature")
+		})
+	}
 }
 
 // clientVersion is what a client may call its version, as "8.6.0" or "1.0-rc2".
@@ -49,28 +55,34 @@ var clientVersion = regexp.MustCompile(`^[0-9][0-9A-Za-z.+_-]{0,31}$`)
 // and are sent no error besides.
 const readsCodes = 6
 
-// admit returns a close code and its reason, or 0.
-func (s *Server) admit(path string, query url.Values, version int) (code int, msg string) {
+// admit returns the app, with the connection counted, or a close code and its
+// reason.
+func (s *Server) admit(path string, query url.Values, version int) (a *app, code int, msg string) {
 	key, ok := strings.CutPrefix(path, "/app/")
 	if !ok {
-		return protocol.CodeUnknownPath, "path not found: connect to /app/KEY"
+		return nil, protocol.CodeUnknownPath, "path not found: connect to /app/KEY"
 	}
-	if !protocol.Equal(key, s.opts.App.Key) {
-		return protocol.CodeUnknownApp, "no app has this key: check the app key"
-	}
-	if s.draining.Load() {
-		return protocol.CodeOverCapacity, "server is shutting down: try again"
-	}
-	if query.Get("protocol") == "" {
-		return protocol.CodeNoProtocol, "no protocol version: add ?protocol=7"
-	}
-	if version < protocol.MinVersion || version > protocol.MaxVersion {
-		return protocol.CodeUnsupportedProtocol, "unsupported protocol version: 5, 6 and 7 are spoken"
+	a = s.byKey[key] // keys are public: how long the search takes may be known
+	switch {
+	case a == nil:
+		return nil, protocol.CodeUnknownApp, "no app has this key: check the app key"
+	case a.Disabled:
+		return nil, protocol.CodeAppDisabled, "the app is disabled: enable it"
+	case s.draining.Load():
+		return nil, protocol.CodeOverCapacity, "server is shutting down: try again"
+	case query.Get("protocol") == "":
+		return nil, protocol.CodeNoProtocol, "no protocol version: add ?protocol=7"
+	case version < protocol.MinVersion || version > protocol.MaxVersion:
+		return nil, protocol.CodeUnsupportedProtocol, "unsupported protocol version: 5, 6 and 7 are spoken"
 	}
 	if v := query.Get("version"); v != "" && !clientVersion.MatchString(v) {
-		return protocol.CodeInvalidVersion, "client version must look like 1.9.3"
+		return nil, protocol.CodeInvalidVersion, "client version must look like 1.9.3"
 	}
-	return 0, ""
+	if n, most := a.conns.Add(1), a.Limits.MaxConns; most > 0 && n > int64(most) {
+		a.conns.Add(-1)
+		return nil, protocol.CodeOverQuota, fmt.Sprintf("the app has %d connections and may have no more", most)
+	}
+	return a, 0, ""
 }
 
 // disconnect closes, and tells a legacy client why in a frame before. reason is
@@ -109,9 +121,10 @@ func (s *Server) message(c *engine.Conn, m engine.Message) {
 		_ = c.Close(1003, "binary messages are not part of the protocol: send text")
 		return
 	}
-	if !ss.allow(time.Since(s.start), time.Second/time.Duration(s.opts.MessageRate), s.opts.MessageBurst) {
+	rate := ss.app.Limits.MessageRate
+	if !ss.messages.allow(time.Since(s.start), time.Second/time.Duration(rate), ss.app.Limits.MessageBurst) {
 		s.counts.rateLimited.Add(1)
-		s.disconnect(c, ss.legacy, protocol.CodeOverCapacity, fmt.Sprintf("more than %d messages a second: send fewer", s.opts.MessageRate))
+		s.disconnect(c, ss.legacy, protocol.CodeOverCapacity, fmt.Sprintf("more than %d messages a second: send fewer", rate))
 		return
 	}
 	var f protocol.Frame
@@ -127,21 +140,22 @@ func (s *Server) message(c *engine.Conn, m engine.Message) {
 		s.subscribe(c, ss, f)
 	case protocol.EventUnsubscribe:
 		s.unsubscribe(c, ss, f)
+	case protocol.EventSignin:
+		s.signin(c, ss, f)
 	default:
-		s.unknown(c, f)
+		if strings.HasPrefix(f.Event, clientPrefix) {
+			s.clientEvent(c, ss, f)
+			return
+		}
+		s.unknown(c, f.Event)
 	}
 }
 
-func (s *Server) unknown(c *engine.Conn, f protocol.Frame) {
-	if strings.HasPrefix(f.Event, "client-") {
-		s.fail(c, 0, "client events are not enabled: publish over the HTTP API")
-		return
-	}
-	event := f.Event
+func (s *Server) unknown(c *engine.Conn, event string) {
 	if len(event) > protocol.MaxEventName {
 		event = event[:protocol.MaxEventName]
 	}
-	s.fail(c, 0, fmt.Sprintf("event %q is not understood: send pusher:subscribe, pusher:unsubscribe or pusher:ping", event))
+	s.fail(c, 0, fmt.Sprintf("event %q is not understood: send pusher:subscribe, pusher:unsubscribe, pusher:signin or pusher:ping", event))
 }
 
 // closed: the engine has taken the connection out of its topics already.
@@ -150,9 +164,14 @@ func (s *Server) closed(c *engine.Conn, _ engine.CloseCode, _ string) {
 	if ss == nil {
 		return
 	}
-	for _, ch := range ss.subs {
-		s.hub.release(ch)
+	ss.authorized()
+	for _, m := range ss.subs {
+		ss.app.leave(m)
 	}
 	ss.subs = nil
+	if ss.user != nil {
+		ss.app.users.leave(c, ss.user)
+	}
+	ss.app.conns.Add(-1)
 	s.conns.remove(ss.id)
 }

@@ -153,9 +153,9 @@ func TestPrivateChannelsNeedASignature(t *testing.T) {
 }
 
 func TestRefusedSubscriptionsSayWhy(t *testing.T) {
-	r := start(t, push.Options{MaxChannels: 2})
+	r := start(t, push.Options{Limits: push.Limits{MaxChannels: 2}})
 	p := r.subscriber("a", "b")
-	for _, name := range []string{"", "a b", strings.Repeat("x", 165), "c", "presence-a"} {
+	for _, name := range []string{"", "a b", strings.Repeat("x", 165), "c", "presence-a", "#server-to-user-1"} {
 		p.send(protocol.EventSubscribe, map[string]string{"channel": name})
 		p.expect(protocol.EventSubscriptionError)
 	}
@@ -176,7 +176,7 @@ func TestMessagesThatAreNotUnderstoodDoNotEndTheConnection(t *testing.T) {
 	for _, text := range []string{
 		"", "x", "[]", `"s"`, "null", "{}", `{"event":7}`, `{"event":"pusher:subscribe"}`, `{"event":"pusher:subscribe","data":7}`,
 		`{"event":"pusher:subscribe","data":"x"}`, `{"event":"pusher:unsubscribe","data":[]}`, `{"event":"client-x","channel":"private-a","data":{}}`,
-		`{"event":"pusher:signin","data":{}}`, strings.Repeat("[", 5000), `{"event":"` + strings.Repeat("é", 3000) + `"}`,
+		`{"event":"pusher:signin","data":7}`, `{"event":"client-x","channel":"news","data":{}}`, strings.Repeat("[", 5000), `{"event":"` + strings.Repeat("é", 3000) + `"}`,
 	} {
 		p.sendText(text)
 		p.expect(protocol.EventError)
@@ -205,7 +205,7 @@ func TestTooLongMessagesCloseWith1009(t *testing.T) {
 }
 
 func TestTooManyMessagesCloseWith4100(t *testing.T) {
-	p := start(t, push.Options{MessageRate: 1, MessageBurst: 3}).connect()
+	p := start(t, push.Options{Limits: push.Limits{MessageRate: 1, MessageBurst: 3}}).connect()
 	for range 4 {
 		p.sendText(`{"event":"pusher:pong"}`)
 	}

@@ -1,6 +1,8 @@
 package push
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -9,11 +11,16 @@ import (
 	"github.com/roost-ws/roost/push/protocol"
 )
 
-// subscription is the data of pusher:subscribe and pusher:unsubscribe.
+// subscription is the data of pusher:subscribe and pusher:unsubscribe. Position
+// is our addition: the last event of the channel that the client has had.
 type subscription struct {
-	Channel     string `json:"channel"`
-	Auth        string `json:"auth"`
-	ChannelData string `json:"channel_data"`
+	Channel     string             `json:"channel"`
+	Auth        string             `json:"auth"`
+	ChannelData string             `json:"channel_data"`
+	Position    *protocol.Position `json:"position"`
+
+	member string          // user id; presence channels only
+	info   json.RawMessage // of that user
 }
 
 // refusal is the data of pusher:subscription_error. Status borrows HTTP's
@@ -33,40 +40,145 @@ func (s *Server) subscribe(c *engine.Conn, ss *session, f protocol.Frame) {
 		s.fail(c, 0, "existing subscription to channel "+d.Channel)
 		return
 	}
-	if r := s.checkSubscription(ss, &d); r != nil {
+	r := s.checkSubscription(ss, &d)
+	if r == nil {
+		ch := ss.app.hub.hold(c.Engine(), d.Channel)
+		var ok bool
+		if ok, r = s.enter(c, ss, ch, &d); ok {
+			ss.subs = append(ss.subs, membership{ch, d.member})
+			return
+		}
+		ss.app.hub.release(ch)
+	}
+	if r != nil {
 		s.counts.refusedSubs.Add(1)
 		s.refuse(c, d.Channel, r)
-		return
-	}
-	// The confirmation is queued before the first event can be and leaves after
-	// the handler has returned, when none can be missed any more.
-	s.send(c, protocol.EventSubscribed, d.Channel, []byte(`"{}"`))
-	if protocol.IsCache(d.Channel) {
-		s.send(c, protocol.EventCacheMiss, d.Channel, nil) // nothing is cached
-	}
-	if ch := s.hub.join(c, d.Channel); ch != nil {
-		ss.subs = append(ss.subs, ch)
 	}
 }
 
 func (s *Server) checkSubscription(ss *session, d *subscription) *refusal {
+	if n := len(ss.subs); n >= ss.app.Limits.MaxChannels {
+		return &refusal{"LimitReached", fmt.Sprintf("connection has %d channels and may have %d: unsubscribe from some", n, ss.app.Limits.MaxChannels), http.StatusTooManyRequests}
+	}
+	if id, ok := protocol.UserOf(d.Channel); ok {
+		if ss.user == nil || ss.user.id != id {
+			return &refusal{"AuthError", "channel " + d.Channel + " is that of another user: sign in as that user first", http.StatusUnauthorized}
+		}
+		return nil
+	}
 	if err := protocol.CheckChannel(d.Channel); err != nil {
 		return &refusal{"InvalidChannel", err.Error(), http.StatusBadRequest}
-	}
-	if len(ss.subs) >= s.opts.MaxChannels {
-		return &refusal{"LimitReached", fmt.Sprintf("connection has %d channels and may have %d: unsubscribe from some", len(ss.subs), s.opts.MaxChannels), http.StatusTooManyRequests}
-	}
-	if protocol.IsPresence(d.Channel) {
-		return &refusal{"NotSupported", "presence channels are not served: use a private channel", http.StatusNotImplemented}
 	}
 	if !protocol.NeedsAuth(d.Channel) {
 		return nil
 	}
-	want := protocol.SignChannel(s.opts.App.Key, s.opts.App.Secret, ss.id.String(), d.Channel, d.ChannelData)
+	want := protocol.SignChannel(ss.app.Key, ss.app.Secret, ss.id.String(), d.Channel, d.ChannelData)
 	if !protocol.Equal(d.Auth, want) {
 		return &refusal{"AuthError", fmt.Sprintf("auth for channel %s is missing or wrong: sign socket_id:channel with the app's secret, as key:signature", d.Channel), http.StatusUnauthorized}
 	}
-	return nil
+	ss.authorized()
+	if !protocol.IsPresence(d.Channel) {
+		return nil
+	}
+	var r *refusal
+	d.member, d.info, r = ss.app.parseMember(d.ChannelData)
+	return r
+}
+
+// enter puts c into the channel and tells it so. Between what c is told and what
+// it gets as a member of the topic nothing may come, so the bus holds the
+// channel's events back meanwhile, and members those who come and go.
+func (s *Server) enter(c *engine.Conn, ss *session, ch *channel, d *subscription) (ok bool, r *refusal) {
+	if ch.keep.Count == 0 {
+		return s.join(c, ss, ch, d, nil)
+	}
+	at := Attachment{App: ss.app.ID, Channel: ch.name, Keep: ch.keep, Since: d.Position}
+	err := s.opts.Bus.Attach(context.Background(), at, func(replay Replay) {
+		if !s.fits(c, replay.Missed) {
+			replay.Recovered, replay.Missed = false, nil
+		}
+		ok, r = s.join(c, ss, ch, d, &replay)
+	})
+	if err != nil {
+		s.opts.Logger.Error("history could not be read", "app", ss.app.App, "channel", ch.name, "err", err)
+		return false, &refusal{"Unavailable", "the channel's history could not be read: try again", http.StatusServiceUnavailable}
+	}
+	return ok, r
+}
+
+// fits reports whether a replay leaves half of c's outbox free for what is live.
+// One that does not would have the engine end the connection, which would come
+// back and ask for the same again.
+func (s *Server) fits(c *engine.Conn, missed []*Event) bool {
+	const frame = 512 // at most around the data
+	room := int(s.maxOutbox.Load())/2 - c.BufferedAmount()
+	for _, e := range missed {
+		room -= len(e.Data)*5/4 + frame
+	}
+	return room >= 0
+}
+
+func (s *Server) join(c *engine.Conn, ss *session, ch *channel, d *subscription, replay *Replay) (bool, *refusal) {
+	if ch.members == nil {
+		return s.confirm(c, ss, ch, nil, d, replay), nil
+	}
+	return ch.members.join(c, ss.app, ch, d.member, d.info, func(snapshot []byte) bool {
+		return s.confirm(c, ss, ch, snapshot, d, replay)
+	})
+}
+
+// confirm sends the confirmation and what was missed, and makes c a member of the
+// topic. It reports false when c is no longer open. What is sent here is queued
+// before the first event can be.
+func (s *Server) confirm(c *engine.Conn, ss *session, ch *channel, snapshot []byte, d *subscription, replay *Replay) bool {
+	s.send(c, protocol.EventSubscribed, ch.name, protocol.AppendString(nil, string(confirmation(snapshot, d, replay))))
+	if replay != nil {
+		s.replay(c, ss, ch, d, replay)
+	}
+	return ch.topic.Subscribe(c)
+}
+
+// confirmation is {} to whoever knows nothing but the protocol; a channel with
+// history adds the position reached and whether what was missed follows.
+func confirmation(snapshot []byte, d *subscription, replay *Replay) []byte {
+	if snapshot == nil && replay == nil {
+		return []byte("{}")
+	}
+	b := []byte("{")
+	if snapshot != nil {
+		b = append(append(b, `"presence":`...), snapshot...)
+	}
+	if replay == nil {
+		return append(b, '}')
+	}
+	if snapshot != nil {
+		b = append(b, ',')
+	}
+	b = fmt.Appendf(b, `"recovered":%t}`, d.Position != nil && replay.Recovered)
+	return protocol.AppendPosition(b, replay.Head)
+}
+
+func (s *Server) replay(c *engine.Conn, ss *session, ch *channel, d *subscription, r *Replay) {
+	switch {
+	case d.Position != nil && r.Recovered:
+		for _, e := range r.Missed {
+			_ = c.Send(engine.Text, appendEvent(nil, e, ch.name, protocol.AppendString(nil, e.Data)))
+		}
+		s.counts.recovered.Add(1)
+		s.counts.replayed.Add(int64(len(r.Missed)))
+		return
+	case d.Position != nil:
+		s.counts.unrecovered.Add(1)
+	}
+	if !protocol.IsCache(ch.name) {
+		return
+	}
+	if r.Last != nil {
+		_ = c.Send(engine.Text, appendEvent(nil, r.Last, ch.name, protocol.AppendString(nil, r.Last.Data)))
+		return
+	}
+	s.send(c, protocol.EventCacheMiss, ch.name, nil)
+	ss.app.hooks.add(hookEvent{Name: hookCacheMiss, Channel: ch.name})
 }
 
 func (s *Server) refuse(c *engine.Conn, channel string, r *refusal) {
@@ -84,7 +196,16 @@ func (s *Server) unsubscribe(c *engine.Conn, ss *session, f protocol.Frame) {
 		return
 	}
 	if i := ss.index(d.Channel); i >= 0 {
-		s.hub.leave(c, ss.subs[i])
+		ss.subs[i].ch.topic.Unsubscribe(c)
+		ss.app.leave(ss.subs[i])
 		ss.subs = slices.Delete(ss.subs, i, i+1)
 	}
+}
+
+// leave ends a subscription whose connection has left the topic.
+func (a *app) leave(m membership) {
+	if m.ch.members != nil {
+		m.ch.members.leave(a, m.ch, m.member)
+	}
+	a.hub.release(m.ch)
 }

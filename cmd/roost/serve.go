@@ -55,10 +55,13 @@ func registerPushFlags(f *pflag.FlagSet, o *push.Options) {
 	f.StringSliceVar(&o.Hosts, "host", nil, "host `name` that the console may be opened under, beside localhost and IP addresses")
 	duration(f, &o.ActivityTimeout, "activity-timeout", 120*time.Second, time.Hour, "silence after which either side pings")
 	duration(f, &o.PongTimeout, "pong-timeout", 30*time.Second, time.Hour, "silence beyond that which ends a connection")
-	size(f, &o.MaxData, "max-data", 10<<10, 1, 1<<30, "largest published event")
-	count(f, &o.MaxChannels, "max-channels", 256, 1, 1<<20, "most channels that one connection may be subscribed to")
-	count(f, &o.MessageRate, "message-rate", 50, 1, 1<<20, "messages a second that one client may send for long")
-	count(f, &o.MessageBurst, "message-burst", 512, 1, 1<<20, "messages that one client may send at once")
+	size(f, &o.Limits.MaxData, "max-data", 10<<10, 1, 1<<30, "largest published event")
+	count(f, &o.Limits.MaxChannels, "max-channels", 256, 1, 1<<20, "most channels that one connection may be subscribed to")
+	count(f, &o.Limits.MessageRate, "message-rate", 50, 1, 1<<20, "messages a second that one client may send for long")
+	count(f, &o.Limits.MessageBurst, "message-burst", 512, 1, 1<<20, "messages that one client may send at once")
+	count(f, &o.Limits.ClientEventRate, "client-event-rate", 10, 1, 1<<20, "client events a second that one client may send")
+	count(f, &o.Limits.MaxMembers, "max-members", 100, 1, 1<<20, "most users in one presence channel")
+	f.BoolVar(&o.App.ClientEvents, "client-events", false, "clients may send events to each other on private and presence channels")
 	count(f, &o.DrainRate, "drain-rate", 0, 0, 1<<20, "connections told to leave each second of a shutdown, 0 for all at once")
 }
 

@@ -11,6 +11,8 @@ const (
 // 4100-4199 it comes back in a second or later, after 4200-4299 at once.
 const (
 	CodeUnknownApp          = 4001
+	CodeAppDisabled         = 4003
+	CodeOverQuota           = 4004
 	CodeUnknownPath         = 4005
 	CodeInvalidVersion      = 4006
 	CodeUnsupportedProtocol = 4007
@@ -41,4 +43,9 @@ const (
 	EventSubscribed        = "pusher_internal:subscription_succeeded"
 	EventSubscriptionError = "pusher:subscription_error"
 	EventCacheMiss         = "pusher:cache_miss"
+	EventSignin            = "pusher:signin"
+	EventSigninSuccess     = "pusher:signin_success"
+	EventMemberAdded       = "pusher_internal:member_added"
+	EventMemberRemoved     = "pusher_internal:member_removed"
+	EventWatchlist         = "pusher_internal:watchlist_events"
 )

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/json"
+	"strconv"
 	"unicode/utf8"
 )
 
@@ -9,9 +10,19 @@ import (
 // it comes as an object from some peers and as a string that holds JSON from
 // others; DecodeData reads both.
 type Frame struct {
-	Event   string          `json:"event"`
-	Channel string          `json:"channel,omitempty"`
-	Data    json.RawMessage `json:"data,omitempty"`
+	Event    string          `json:"event"`
+	Channel  string          `json:"channel,omitempty"`
+	Data     json.RawMessage `json:"data,omitempty"`
+	UserID   string          `json:"user_id,omitempty"`  // who sent a client event on a presence channel
+	Position *Position       `json:"position,omitempty"` // our addition: where it stands in the channel's history
+}
+
+// Position is a place in a channel's history. Sequences of one epoch have no
+// gaps; those of different epochs can't be compared. Clients that don't know
+// positions ignore them.
+type Position struct {
+	Epoch string `json:"epoch"`
+	Seq   uint64 `json:"seq"`
 }
 
 // DecodeData unmarshals a data field into v, whether it is a JSON value or a
@@ -52,6 +63,20 @@ func AppendFrame(dst []byte, event, channel string, data []byte) []byte {
 		dst = append(dst, data...)
 	}
 	return append(dst, '}')
+}
+
+// AppendUserID adds the sender of a client event to a frame of AppendFrame.
+func AppendUserID(frame []byte, id string) []byte {
+	frame = append(frame[:len(frame)-1], `,"user_id":`...)
+	return append(AppendString(frame, id), '}')
+}
+
+// AppendPosition adds the event's position to a frame, or to any other JSON
+// object that has a field already.
+func AppendPosition(object []byte, p Position) []byte {
+	object = append(object[:len(object)-1], `,"position":{"epoch":`...)
+	object = append(AppendString(object, p.Epoch), `,"seq":`...)
+	return append(strconv.AppendUint(object, p.Seq, 10), '}', '}')
 }
 
 // AppendString appends s to dst as a JSON string, without the escaping for HTML

@@ -3,12 +3,15 @@ package protocol
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // The limits that Pusher documents for names, in bytes.
 const (
 	MaxChannelName = 164
 	MaxEventName   = 200
+	MaxUserID      = 128
 )
 
 // CheckChannel returns an error when name may not name a channel: it must be 1
@@ -51,11 +54,37 @@ func CheckEvent(name string) error {
 	return nil
 }
 
+// userPrefix begins the channel that reaches all connections of one user.
+const userPrefix = "#server-to-user-"
+
+// UserChannel names the channel of a signed-in user. Backends publish to it, and
+// nobody else may subscribe to it.
+func UserChannel(userID string) string { return userPrefix + userID }
+
+// UserOf returns the user whose channel it is.
+func UserOf(channel string) (userID string, ok bool) { return strings.CutPrefix(channel, userPrefix) }
+
+// CheckUserID returns an error when id may not name a user: it must be 1 to
+// MaxUserID bytes without control characters.
+func CheckUserID(id string) error {
+	if id == "" || len(id) > MaxUserID {
+		return fmt.Errorf("user id has %d bytes and may have 1 to %d: choose another", len(id), MaxUserID)
+	}
+	if !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl) {
+		return fmt.Errorf("user id %q has control characters or is no UTF-8: choose another", id)
+	}
+	return nil
+}
+
 // NeedsAuth reports whether a subscription to the channel has to be signed:
 // private, presence and encrypted channels, told by their prefix.
 func NeedsAuth(channel string) bool {
 	return strings.HasPrefix(channel, "private-") || IsPresence(channel)
 }
+
+// IsEncrypted reports whether only subscribers can read the channel's data. The
+// server passes it on as it is.
+func IsEncrypted(channel string) bool { return strings.HasPrefix(channel, "private-encrypted-") }
 
 // IsPresence reports whether the channel is a presence channel.
 func IsPresence(channel string) bool { return strings.HasPrefix(channel, "presence-") }

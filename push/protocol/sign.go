@@ -42,6 +42,14 @@ func SignChannel(key, secret, socketID, channel, channelData string) string {
 	return key + ":" + sign(secret, text)
 }
 
+// SignUser returns the auth value of a sign-in, "key:signature".
+func SignUser(key, secret, socketID, userData string) string {
+	return key + ":" + sign(secret, socketID+"::user::"+userData)
+}
+
+// SignWebhook returns X-Pusher-Signature for the body of a webhook.
+func SignWebhook(secret string, body []byte) string { return sign(secret, string(body)) }
+
 // BodyMD5 returns the hexadecimal MD5 of a request body. MD5 is the API's
 // choice: it ties the body to the signature of the query, so whoever can make
 // two bodies of one digest must be the signer himself.

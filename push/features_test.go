@@ -1,0 +1,22 @@
+package push_test
+
+import (
+	"testing"
+
+	"github.com/roost-ws/roost/push"
+)
+
+// Every feature that pusher-js, pusher and laravel-echo have, through them.
+func TestFeaturesWorkThroughTheLibraries(t *testing.T) {
+	root := npmRoot(t)
+	for _, feature := range []string{"presence", "clientEvents", "cache", "encrypted", "users", "batchInfo", "echo"} {
+		t.Run(feature, func(t *testing.T) {
+			a := app
+			a.ClientEvents = true
+			r := start(t, push.Options{App: a})
+			if out, err := r.node(t, root, "features.mjs", feature).CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}

@@ -1,0 +1,232 @@
+package push
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/roost-ws/roost/push/protocol"
+)
+
+// Webhook is where a backend is told what happens in an app's channels.
+type Webhook struct {
+	URL     string            `json:"url"`
+	Events  []string          `json:"events"`  // of the names below; empty: all
+	Prefix  string            `json:"prefix"`  // channels whose name begins with it; empty: all
+	Headers map[string]string `json:"headers"` // beside the protocol's own
+}
+
+// Names of webhook events.
+const (
+	hookOccupied    = "channel_occupied"
+	hookVacated     = "channel_vacated"
+	hookAdded       = "member_added"
+	hookRemoved     = "member_removed"
+	hookClientEvent = "client_event"
+	hookCacheMiss   = "cache_miss"
+)
+
+const (
+	hookQueue   = 10000                  // events that wait for one URL
+	hookBatch   = 100                    // events in one request
+	hookWindow  = 100 * time.Millisecond // in which events are gathered
+	hookTimeout = 10 * time.Second       // of one request
+	hookBackoff = 500 * time.Millisecond // before the second try; doubles
+	hookGiveUp  = 5 * time.Minute        // since the first try (Pusher's figure)
+	hookLongest = time.Minute            // wait between two tries
+)
+
+func (w *Webhook) check() error {
+	u, err := url.Parse(w.URL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return fmt.Errorf("webhook URL %q is not http:// or https:// and a host", w.URL)
+	}
+	known := []string{hookOccupied, hookVacated, hookAdded, hookRemoved, hookClientEvent, hookCacheMiss}
+	for _, name := range w.Events {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("webhook event %q is not known: choose of %s", name, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
+// hookEvent is one event in a webhook's body.
+type hookEvent struct {
+	Name     string `json:"name"`
+	Channel  string `json:"channel"`
+	Event    string `json:"event,omitempty"`
+	Data     string `json:"data,omitempty"`
+	SocketID string `json:"socket_id,omitempty"`
+	UserID   string `json:"user_id,omitempty"`
+}
+
+// hooks are the webhooks of an app. The zero value has none.
+type hooks struct{ endpoints []*endpoint }
+
+// endpoint sends to one URL, in order, one request at a time, so that a backend
+// that is down holds up nobody else.
+type endpoint struct {
+	Webhook
+	app    App
+	counts *counters
+	log    *slog.Logger
+	client *http.Client
+	wake   chan struct{}
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu    sync.Mutex
+	queue []hookEvent
+}
+
+func (h *hooks) start(a *app, counts *counters, log *slog.Logger) {
+	var list []*endpoint
+	for _, w := range a.Webhooks {
+		ctx, cancel := context.WithCancel(context.Background())
+		p := &endpoint{
+			Webhook: w, app: a.App, counts: counts, log: log, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
+			client: &http.Client{Timeout: hookTimeout, Transport: http.DefaultTransport.(*http.Transport).Clone(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		}
+		list = append(list, p)
+		go p.run(ctx)
+	}
+	h.endpoints = list
+}
+
+// stop gives up what waits, and returns when nothing runs any more.
+func (h *hooks) stop() {
+	for _, p := range h.endpoints {
+		p.cancel()
+	}
+	for _, p := range h.endpoints {
+		<-p.done
+		p.client.CloseIdleConnections()
+	}
+}
+
+// add queues e and never blocks: it is called under locks.
+func (h *hooks) add(e hookEvent) {
+	if _, own := protocol.UserOf(e.Channel); own {
+		return
+	}
+	for _, p := range h.endpoints {
+		if strings.HasPrefix(e.Channel, p.Prefix) && (len(p.Events) == 0 || slices.Contains(p.Events, e.Name)) {
+			p.add(e)
+		}
+	}
+}
+
+func (p *endpoint) add(e hookEvent) {
+	p.mu.Lock()
+	full := len(p.queue) >= hookQueue
+	if !full {
+		p.queue = append(p.queue, e)
+	}
+	p.mu.Unlock()
+	if full {
+		p.counts.hooksDropped.Add(1)
+		return
+	}
+	select {
+	case p.wake <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+func (p *endpoint) run(ctx context.Context) {
+	defer close(p.done)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.wake:
+		}
+		if pause(ctx, hookWindow) != nil {
+			return
+		}
+		for batch := p.take(); len(batch) > 0; batch = p.take() {
+			if err := p.deliver(ctx, batch); err != nil {
+				p.counts.hooksDropped.Add(int64(len(batch)))
+				p.log.Error("webhook given up", "app", p.app, "url", p.URL, "events", len(batch), "err", err)
+			} else {
+				p.counts.hooksSent.Add(int64(len(batch)))
+			}
+		}
+	}
+}
+
+func (p *endpoint) take() []hookEvent {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := min(len(p.queue), hookBatch)
+	batch := slices.Clone(p.queue[:n])
+	p.queue = slices.Delete(p.queue, 0, n)
+	return batch
+}
+
+// deliver tries until the backend has answered 2xx, or for hookGiveUp.
+func (p *endpoint) deliver(ctx context.Context, batch []hookEvent) error {
+	body, err := json.Marshal(struct {
+		Time   int64       `json:"time_ms"`
+		Events []hookEvent `json:"events"`
+	}{time.Now().UnixMilli(), batch})
+	if err != nil {
+		return err
+	}
+	end := time.Now().Add(hookGiveUp)
+	for wait := hookBackoff; ; wait = min(2*wait, hookLongest) {
+		err := p.post(ctx, body)
+		if err == nil || ctx.Err() != nil || time.Now().Add(wait).After(end) {
+			return err
+		}
+		p.counts.hooksFailed.Add(1)
+		p.log.Warn("webhook failed", "app", p.app, "url", p.URL, "retry_in", wait, "err", err)
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *endpoint) post(ctx context.Context, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	for name, value := range p.Headers {
+		req.Header.Set(name, value)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Pusher-Key", p.app.Key)
+	req.Header.Set("X-Pusher-Signature", protocol.SignWebhook(p.app.Secret, body))
+	res, err := p.client.Do(req)
+	if err != nil {
+		return err
+	}
+	if err := res.Body.Close(); err != nil {
+		return err
+	}
+	if res.StatusCode < 200 || res.StatusCode > 299 {
+		return errors.New("the backend answered " + res.Status)
+	}
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
