@@ -64,6 +64,9 @@ func (c *Conn) autoPong(data []byte) {
 	if c.sendable(len(data)) != nil {
 		return // closing, and then it must not
 	}
+	if c.out != nil && c.out.size >= corkSize && !c.is(flagBlocked) {
+		c.flush() // the kernel had room a moment ago; does it have enough?
+	}
 	h := codec.Header{Opcode: codec.Pong, Fin: true, Length: int64(len(data))}
 	if !c.is(flagBlocked) || c.policy.maxPongs == 0 {
 		c.push(h, data, nil)
