@@ -95,11 +95,14 @@ func (c *Conn) rearm() {
 }
 
 // highWater stops reading from a peer for which too much is queued: what it asks
-// for would only be added. Under mu, after output was queued.
+// for would only be added. A client goes on reading, for if both ends waited for
+// the other to read, they would wait for ever. Under mu, after output was queued.
 func (c *Conn) highWater() {
 	if c.out != nil && c.out.size > c.policy.highWater {
 		c.set(flagFull)
-		c.holdFor(holdOutput)
+		if !c.policy.mask {
+			c.holdFor(holdOutput)
+		}
 	}
 }
 

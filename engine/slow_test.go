@@ -182,3 +182,31 @@ func TestR9PingFlood(t *testing.T) {
 		}
 	})
 }
+
+// Both ends may have more to send than the kernel takes: they must not both wait
+// until the other reads.
+func TestBothEndsFullDoNotWaitForEachOther(t *testing.T) {
+	modes(t, func(t *testing.T, cfg Config) {
+		j := newJournal()
+		h := j.handler()
+		h.Drain = nil
+		h.Message = func(c *Conn, m Message) { _ = c.Send(m.Opcode(), m.Data) }
+		s := serve(t, ServerOptions{Config: cfg, Handler: h, SendBuffer: 64 << 10, RecvBuffer: 64 << 10})
+		_, client, calls := j.dialled(t, s, Dialer{})
+		calls.want(t, "open")
+		msg := strings.Repeat("m", 64<<10)
+		const n = 12 << 20 / (64 << 10)
+		for range n {
+			if err := client.SendText(msg); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for got := 0; got < n; {
+			if call := receive(t, calls.calls, "the echo"); call == "text "+msg {
+				got++
+			} else if call != "drain" {
+				t.Fatalf("call %.100q", call)
+			}
+		}
+	})
+}
