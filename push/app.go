@@ -1,6 +1,7 @@
 package push
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -63,7 +64,9 @@ func (r *Retention) UnmarshalJSON(text []byte) (err error) {
 		Count int    `json:"count"`
 		Age   string `json:"age"`
 	}
-	if err := json.Unmarshal(text, &in); err != nil {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil {
 		return err
 	}
 	r.Count = in.Count

@@ -27,8 +27,8 @@ type Server struct {
 	draining atomic.Bool
 
 	maxOutbox atomic.Int64 // of a connection, bytes
-	leave    func() // the bus
-	http     http.Handler
+	leave     func()       // the bus
+	http      http.Handler
 }
 
 // New returns a server that listens to its bus. Close lets go of the bus.

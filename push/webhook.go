@@ -144,6 +144,7 @@ func (p *endpoint) add(e hookEvent) {
 
 func (p *endpoint) run(ctx context.Context) {
 	defer close(p.done)
+	defer func() { p.counts.hooksDropped.Add(int64(p.waiting())) }()
 	for {
 		select {
 		case <-ctx.Done():
@@ -162,6 +163,12 @@ func (p *endpoint) run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+func (p *endpoint) waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.queue)
 }
 
 func (p *endpoint) take() []hookEvent {

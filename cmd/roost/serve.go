@@ -18,6 +18,7 @@ type serveCommand struct {
 	listen engine.ServerOptions
 	tls    tlsFiles
 	push   push.Options
+	lists  appLists
 }
 
 func newServeCommand() *cobra.Command {
@@ -31,6 +32,7 @@ secret that are not given are made up, printed to the terminal, and left in a fi
 that only this user can read, where roost pub and roost sub find them.`,
 		Example: `  roost serve
   roost serve --addr 0.0.0.0:8080 --allowed-origin https://example.org --config roost.yaml
+  roost serve --channels '[{"match":"orders-*","history":{"count":100,"age":"10m"}}]'
   ROOST_KEY=… ROOST_SECRET=… roost serve --app-id shop`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd) },
@@ -38,6 +40,7 @@ that only this user can read, where roost pub and roost sub find them.`,
 	f := cmd.Flags()
 	f.StringVar(&s.listen.Addr, "addr", "127.0.0.1:8080", "listen on this `host:port`; port 0 takes a free one")
 	registerPushFlags(f, &s.push)
+	s.lists.register(f)
 	registerTuning(f, &s.listen, 10<<10)
 	s.tls.register(f)
 	f.Lookup("ping-interval").Usage = "ping connections that stay silent this long, 0 for --activity-timeout"
@@ -87,12 +90,8 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 
 // open starts what serve runs, from the inside out.
 func (s *serveCommand) open(log *slog.Logger) (*pushServer, error) {
-	made := push.RandomApp()
-	if s.push.App.Key == "" {
-		s.push.App.Key = made.Key
-	}
-	if s.push.App.Secret == "" {
-		s.push.App.Secret = made.Secret
+	if err := s.lists.apply(&s.push); err != nil {
+		return nil, usageError{err}
 	}
 	s.push.MaxMessage = int(s.listen.MaxPayload)
 	s.push.Logger, s.listen.Config.Logger = log, log

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -135,6 +137,10 @@ func settingText(value any) (string, error) {
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64), nil
 	case []any:
+		if slices.ContainsFunc(v, isMap) {
+			text, err := json.Marshal(v) // as --apps takes it
+			return string(text), err
+		}
 		words := make([]string, len(v))
 		for i, item := range v {
 			text, err := settingText(item)
@@ -148,4 +154,9 @@ func settingText(value any) (string, error) {
 		return "", fmt.Errorf("no value; give one or remove the key")
 	}
 	return "", fmt.Errorf("%v is no single value", value)
+}
+
+func isMap(v any) bool {
+	_, ok := v.(map[string]any)
+	return ok
 }

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/roost-ws/roost/push"
+	"github.com/spf13/pflag"
+)
+
+// appLists are the settings that are lists of objects. In a settings file they
+// are YAML, on the command line and in the environment JSON. They hold secrets,
+// so they are read late, where an error does not quote them.
+type appLists struct{ apps, channels, webhooks string }
+
+func (l *appLists) register(f *pflag.FlagSet) {
+	f.StringVar(&l.apps, "apps", "", "several apps as a `list` of {id, key, secret, …}, best in the settings file")
+	f.StringVar(&l.channels, "channels", "", "a `list` of {match, history: {count, age}} for the app of --key; the first that matches holds")
+	f.StringVar(&l.webhooks, "webhooks", "", "a `list` of {url, events, prefix, headers} for the app of --key")
+}
+
+// appEntry is one of --apps.
+type appEntry struct {
+	push.App
+	AuthTimeout string `json:"auth_timeout"`
+}
+
+// apply completes o. The app of --key is made up unless it, or --apps, is given.
+func (l *appLists) apply(o *push.Options) error {
+	var entries []appEntry
+	if err := readList("apps", l.apps, &entries); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.AuthTimeout != "" {
+			d, err := time.ParseDuration(e.AuthTimeout)
+			if err != nil || d < 0 {
+				return fmt.Errorf("--apps: auth_timeout of app %q is not a duration; write it like 30s", e.ID)
+			}
+			e.App.AuthTimeout = d
+		}
+		o.Apps = append(o.Apps, e.App)
+	}
+	if err := readList("channels", l.channels, &o.App.Channels); err != nil {
+		return err
+	}
+	if err := readList("webhooks", l.webhooks, &o.App.Webhooks); err != nil {
+		return err
+	}
+	if len(o.Apps) > 0 && o.App.Key == "" && o.App.Secret == "" {
+		if l.channels != "" || l.webhooks != "" {
+			return fmt.Errorf("--channels and --webhooks are for the app of --key, which is not given: put them below an app in --apps")
+		}
+		o.App, o.Apps = o.Apps[0], o.Apps[1:]
+		return nil
+	}
+	made := push.RandomApp()
+	if o.App.Key == "" {
+		o.App.Key = made.Key
+	}
+	if o.App.Secret == "" {
+		o.App.Secret = made.Secret
+	}
+	return nil
+}
+
+// readList reads JSON strictly: a misspelt field must not pass.
+func readList(flag, text string, into any) error {
+	if text == "" {
+		return nil
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return fmt.Errorf("--%s is no list as described in --help: %w", flag, err)
+	}
+	return nil
+}
