@@ -39,6 +39,24 @@ func (c *Conn) shareAfter(casts []cast) {
 	}
 }
 
+// castMasked sends published messages as a client, each under a mask of its own, so
+// that no frame can be shared (RFC 6455 section 5.3). Under mu.
+func (c *Conn) castMasked(casts []cast) {
+	for i := range casts {
+		k := &casts[i]
+		data := k.ed.plain.b[k.ed.at:]
+		if k.except == c || c.sendable(len(data)) != nil {
+			continue
+		}
+		h := codec.Header{Opcode: k.ed.op, Fin: true, Length: int64(len(data))}
+		if c.is(flagFragment | flagWriter) {
+			c.waitAfter(h, data, nil)
+		} else {
+			c.push(h, data, nil)
+		}
+	}
+}
+
 func (c *Conn) keepAfter(w waiting, size int) {
 	x := c.extra()
 	if x.after == nil {

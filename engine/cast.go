@@ -110,6 +110,10 @@ func (l *loop) serve(c *Conn, casts []cast) {
 	if c.ReadyState() != Open {
 		return
 	}
+	if c.policy.mask {
+		c.castMasked(casts)
+		return
+	}
 	if c.is(flagFragment | flagWriter) {
 		c.shareAfter(casts)
 		return

@@ -140,6 +140,29 @@ func TestPublishedMessagesWaitForTheLastFragment(t *testing.T) {
 	})
 }
 
+// A client that is a member gets frames of its own: its server wants them masked.
+func TestPublishedMessagesOfAClientAreMasked(t *testing.T) {
+	for _, z := range []*DeflateOptions{nil, {Threshold: -1}} {
+		j := newJournal()
+		s := serve(t, ServerOptions{Handler: j.handler(), PerMessageDeflate: z})
+		_, client, _ := j.dialled(t, s, Dialer{Options: ConnOptions{PerMessageDeflate: z}})
+		topic := NewTopic(s.Engine())
+		topic.Subscribe(client)
+		topic.Publish(Text, []byte("1"))
+		j.want(t, "text 1")
+		w, err := client.NextWriter(Text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		topic.Publish(Text, []byte("2"))
+		eventually(t, "the publication to wait", func() bool { return client.BufferedAmount() == 1 })
+		if err := errors.Join(second(io.WriteString(w, "w")), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		j.want(t, "text w", "text 2")
+	}
+}
+
 // What waits is given up with the connection, and its senders are told.
 func TestWriterInterruptedByClose(t *testing.T) {
 	dispatches(t, func(t *testing.T, cfg Config) {
