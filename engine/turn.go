@@ -209,7 +209,7 @@ func (c *Conn) release() {
 	e, fd := c.loop.e, c.fd
 	e.table.drop(fd)
 	c.mu.Lock()
-	c.fd = -1
+	c.fd, c.armed = -1, 0 // closing takes it out of the poller
 	if err := c.loop.sys.Close(int(fd)); err != nil {
 		e.log.Error("close failed", "fd", fd, "err", err)
 	}
