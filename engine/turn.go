@@ -80,6 +80,7 @@ func (s *scratch) contain(c *Conn) {
 	c.mu.Lock()
 	c.fail(CodeInternal, nil)
 	c.mu.Unlock()
+	c.kick(markRead | markHangup) // the turn broke off before it said what is left to read (R7)
 	defer s.contain(c) // Drain and Close may panic too
 	if s.uncork(c) {
 		s.finish(c)
