@@ -123,9 +123,7 @@ func (s *scratch) uncork(c *Conn) (end bool) {
 	drained := c.drained()
 	c.mu.Unlock()
 	s.n.flush(&c.loop.stats)
-	for _, a := range acks {
-		a.done(a.err)
-	}
+	tell(acks)
 	if drained {
 		if h := c.handler.Load(); h.Drain != nil && c.is(flagOpened) {
 			h.Drain(c)
@@ -140,6 +138,21 @@ func (c *Conn) takeAcks() (due []ack) {
 		due, c.out.acks = c.out.acks, nil
 	}
 	return due
+}
+
+// tell calls the Done functions of acks, also those behind one that panics.
+func tell(acks []ack) {
+	next := 0
+	defer func() {
+		if next < len(acks) {
+			tell(acks[next:])
+		}
+	}()
+	for next < len(acks) {
+		a := acks[next]
+		next++
+		a.done(a.err)
+	}
 }
 
 // part settles whose outbox is whose after a turn. Under mu.
@@ -188,7 +201,7 @@ func (s *scratch) finish(c *Conn) {
 		in.dec.Reset(&l.bytes)
 		l.bytes.Put(in.rest)
 	}
-	// Deferred, so that one happens also when the other panics.
+	// Deferred, so that each happens also when another panics.
 	defer c.release()
 	if !c.is(flagOpened) {
 		return
@@ -197,12 +210,10 @@ func (s *scratch) finish(c *Conn) {
 	if h.Close != nil {
 		defer h.Close(c, code, reason)
 	}
-	for _, a := range unsent {
-		a.done(a.err)
-	}
 	if err != nil && h.Error != nil {
-		h.Error(c, err)
+		defer h.Error(c, err)
 	}
+	tell(unsent)
 }
 
 // release gives the descriptor back and counts c out.
