@@ -80,12 +80,13 @@ func (s *Server) ask(c *Conn, p *pending) {
 // only.
 func (s *scratch) await(c *Conn, p *pending, marks uint32) (again uint32) {
 	srv, e := c.policy.srv, p.verdict.given.Load()
+	const readOn = markRead | markHangup // what came meanwhile was not acted on (R7)
 	var err error
 	switch {
 	case c.is(flagFailed): // its time was over
 		c.waited()
-		return markRead
-	case marks&markHangup != 0:
+		return readOn
+	case marks&markHangup != 0 && s.left(c, p):
 		c.Terminate()
 		return 0
 	case srv.closing.Load():
@@ -100,10 +101,25 @@ func (s *scratch) await(c *Conn, p *pending, marks uint32) (again uint32) {
 	c.waited()
 	if err != nil {
 		c.refuse(err)
-		return markRead
+		return readOn
 	}
 	s.admit(c, &p.req, &p.up, p.rest)
-	return markRead
+	return readOn
+}
+
+// left finds out whether the peer of a connection that waits has left: the hang-up may
+// have been meant for another (R4). What is read on the way is kept; from a peer that
+// sent more than a buffer of it, the verdict is waited for. Holder of the turn only.
+func (s *scratch) left(c *Conn, p *pending) bool {
+	for len(p.rest) < len(s.buf) {
+		n, ok := c.read(s.buf)
+		if !ok {
+			return c.is(flagEOF)
+		}
+		s.n.bytesIn += n
+		p.rest = append(p.rest, s.buf[:n]...)
+	}
+	return false
 }
 
 // wait keeps p for the turns to come, until waited.
