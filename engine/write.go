@@ -149,6 +149,7 @@ func (c *Conn) broken() {
 	if c.ReadyState() == Open {
 		c.closing()
 	}
+	c.rearm() // a paused connection is not watched, and is read again now
 	c.kick(markRead | markHangup)
 }
 
