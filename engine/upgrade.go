@@ -48,7 +48,10 @@ func (s *scratch) handshake(c *Conn, marks uint32) (again uint32) {
 	s.n.bytesIn += n
 	if c.is(flagDeaf) {
 		c.loop.bytes.Put(hs.head)
-		return more(n, len(s.buf), marks)
+		if !ok {
+			return 0
+		}
+		return more(n, len(s.buf)-have, marks)
 	}
 	if !ok {
 		c.keepHead(&hs)
