@@ -131,16 +131,29 @@ func (s *Server) join(c *engine.Conn, ss *session, ch *channel, d *subscription,
 // topic. It reports false when c is no longer open. What is sent here is queued
 // before the first event can be.
 func (s *Server) confirm(c *engine.Conn, ss *session, ch *channel, snapshot []byte, d *subscription, replay *Replay) bool {
-	s.send(c, protocol.EventSubscribed, ch.name, protocol.AppendString(nil, string(confirmation(snapshot, d, replay))))
-	if replay != nil {
-		s.replay(c, ss, ch, d, replay)
+	if replay == nil {
+		s.send(c, protocol.EventSubscribed, ch.name, protocol.AppendString(nil, string(confirmation(snapshot, nil, protocol.Position{}))))
+		return ch.topic.Subscribe(c)
+	}
+	events, first := replayed(ch, replay)
+	s.send(c, protocol.EventSubscribed, ch.name, protocol.AppendString(nil, string(confirmation(snapshot, replay, first))))
+	for _, e := range events {
+		_ = c.Send(engine.Text, appendEvent(nil, e, ch.name, protocol.AppendString(nil, e.Data)))
+	}
+	if protocol.IsCache(ch.name) && replay.Last == nil {
+		s.send(c, protocol.EventCacheMiss, ch.name, nil)
+		ss.app.hooks.add(hookEvent{Name: hookCacheMiss, Channel: ch.name})
+	}
+	if d.Position != nil {
+		s.countReplay(replay)
 	}
 	return ch.topic.Subscribe(c)
 }
 
 // confirmation is {} to whoever knows nothing but the protocol; a channel with
-// history adds the position reached and whether what was missed follows.
-func confirmation(snapshot []byte, d *subscription, replay *Replay) []byte {
+// history adds whether all that was missed follows, and the position that what
+// follows begins after.
+func confirmation(snapshot []byte, replay *Replay, first protocol.Position) []byte {
 	if snapshot == nil && replay == nil {
 		return []byte("{}")
 	}
@@ -154,31 +167,29 @@ func confirmation(snapshot []byte, d *subscription, replay *Replay) []byte {
 	if snapshot != nil {
 		b = append(b, ',')
 	}
-	b = fmt.Appendf(b, `"recovered":%t}`, d.Position != nil && replay.Recovered)
-	return protocol.AppendPosition(b, replay.Head)
+	b = fmt.Appendf(b, `"recovered":%t}`, replay.Recovered)
+	return protocol.AppendPosition(b, first)
 }
 
-func (s *Server) replay(c *engine.Conn, ss *session, ch *channel, d *subscription, r *Replay) {
-	switch {
-	case d.Position != nil && r.Recovered:
-		for _, e := range r.Missed {
-			_ = c.Send(engine.Text, appendEvent(nil, e, ch.name, protocol.AppendString(nil, e.Data)))
-		}
+// replayed returns the events that a new subscription gets before what is live,
+// and the position before the first of them.
+func replayed(ch *channel, r *Replay) (events []*Event, first protocol.Position) {
+	events = r.Missed
+	if !r.Recovered && protocol.IsCache(ch.name) && r.Last != nil {
+		events = []*Event{r.Last}
+	}
+	first = r.Head
+	first.Seq -= uint64(len(events))
+	return events, first
+}
+
+func (s *Server) countReplay(r *Replay) {
+	if r.Recovered {
 		s.counts.recovered.Add(1)
 		s.counts.replayed.Add(int64(len(r.Missed)))
-		return
-	case d.Position != nil:
+	} else {
 		s.counts.unrecovered.Add(1)
 	}
-	if !protocol.IsCache(ch.name) {
-		return
-	}
-	if r.Last != nil {
-		_ = c.Send(engine.Text, appendEvent(nil, r.Last, ch.name, protocol.AppendString(nil, r.Last.Data)))
-		return
-	}
-	s.send(c, protocol.EventCacheMiss, ch.name, nil)
-	ss.app.hooks.add(hookEvent{Name: hookCacheMiss, Channel: ch.name})
 }
 
 func (s *Server) refuse(c *engine.Conn, channel string, r *refusal) {

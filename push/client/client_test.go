@@ -19,7 +19,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patience = 10 * time.Second
 
-var app = push.App{ID: "7", Key: "key", Secret: "very secret"}
+var app = push.App{
+	ID: "7", Key: "key", Secret: "very secret",
+	Channels: []push.Pattern{{Match: "kept-*", History: push.Retention{Count: 10000, Age: time.Minute}}},
+}
 
 // serve runs a push server and returns its address.
 func serve(t *testing.T, addr string) (url string, p *push.Server, end func()) {

@@ -23,7 +23,7 @@ const (
 
 // session is one connection: dial, be greeted, subscribe, read until it ends.
 // up reports whether the server had greeted us.
-func (c *Client) session(ctx context.Context, s *Subscription) (up bool, err error) {
+func (c *Client) session(ctx context.Context, s *Subscription, last positions) (up bool, err error) {
 	conn, err := c.dial(ctx)
 	if err != nil {
 		return false, err
@@ -36,7 +36,7 @@ func (c *Client) session(ctx context.Context, s *Subscription) (up bool, err err
 	if s.Connected != nil {
 		s.Connected(id)
 	}
-	if err := c.ask(ctx, conn, id, s.Channels); err != nil {
+	if err := c.ask(ctx, conn, id, s.Channels, last); err != nil {
 		return true, closeError(err)
 	}
 	// A ping needs a reader for its pong, so it has a goroutine of its own, and
@@ -45,7 +45,7 @@ func (c *Client) session(ctx context.Context, s *Subscription) (up bool, err err
 	done := make(chan struct{})
 	go func() { defer close(done); keepAlive(ctx, conn, activity) }()
 	defer func() { cancel(); <-done }()
-	return true, closeError(listen(ctx, conn, s))
+	return true, closeError(listen(ctx, conn, s, last))
 }
 
 func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
@@ -95,13 +95,15 @@ func greeting(ctx context.Context, conn *websocket.Conn) (id string, activity ti
 }
 
 // ask sends a subscription for each channel, signed where that is needed.
-func (c *Client) ask(ctx context.Context, conn *websocket.Conn, id string, channels []string) error {
+func (c *Client) ask(ctx context.Context, conn *websocket.Conn, id string, channels []string, last positions) error {
 	type data struct {
 		Channel string `json:"channel"`
 		Auth    string `json:"auth,omitempty"`
+
+		Position *protocol.Position `json:"position,omitempty"`
 	}
 	for _, name := range channels {
-		d := data{Channel: name}
+		d := data{Channel: name, Position: last.of(name)}
 		if protocol.NeedsAuth(name) {
 			d.Auth = protocol.SignChannel(c.opts.Key, c.opts.Secret, id, name, "")
 		}
@@ -116,7 +118,7 @@ func (c *Client) ask(ctx context.Context, conn *websocket.Conn, id string, chann
 	return nil
 }
 
-func listen(ctx context.Context, conn *websocket.Conn, s *Subscription) error {
+func listen(ctx context.Context, conn *websocket.Conn, s *Subscription, last positions) error {
 	for {
 		f, err := read(ctx, conn)
 		if err != nil {
@@ -128,14 +130,9 @@ func listen(ctx context.Context, conn *websocket.Conn, s *Subscription) error {
 		case f.Event == protocol.EventSubscriptionError:
 			err = refusal(f)
 		case f.Event == protocol.EventSubscribed:
-			if s.Subscribed != nil {
-				s.Subscribed(f.Channel)
-			}
+			err = last.confirmed(s, f)
 		case !strings.HasPrefix(f.Event, "pusher:") && !strings.HasPrefix(f.Event, "pusher_internal:"):
-			var text string
-			if text, err = protocol.DataString(f.Data); err == nil {
-				s.Message(Message{Channel: f.Channel, Event: f.Event, Data: text})
-			}
+			err = last.heard(s, f)
 		}
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 // Message is one event as a subscriber gets it.
 type Message struct {
 	Channel, Event, Data string
+	UserID               string    // who sent a client event on a presence channel
+	Position             *Position // in the channel's history; nil where none is kept
 }
 
 // Subscription says what to listen to and whom to tell. The functions are called
@@ -22,6 +25,8 @@ type Subscription struct {
 	Channels     []string                            // at least one; private ones need Options.Secret
 	Message      func(Message)                       // every event of the channels
 	Subscribed   func(channel string)                // may be nil: the server confirmed it, again after each reconnect
+	Missed       func(channel string)                // may be nil: events were missed that no history has any more: fetch the state anew
+	Positions    map[string]Position                 // may be nil: where to resume, by channel, from Message.Position of an earlier run
 	Connected    func(socketID string)               // may be nil
 	Disconnected func(err error, wait time.Duration) // may be nil: the connection was lost and is tried again after wait
 }
@@ -48,7 +53,9 @@ func (e *SubscriptionError) Error() string {
 // again when the connection is lost: at once after codes 4200 to 4299, else
 // after a wait that doubles from MinBackoff to MaxBackoff, jittered over its
 // upper half so that a fleet doesn't come back as one. Events published while
-// it was away are not delivered. It gives up with a *CloseError or a
+// it was away are delivered first, in order and once, where the server keeps the
+// channel's history; where that no longer has them, Missed is called. Without
+// history they are lost. It gives up with a *CloseError or a
 // *SubscriptionError when trying again would not help.
 func (c *Client) Subscribe(ctx context.Context, s Subscription) error {
 	if len(s.Channels) == 0 || s.Message == nil {
@@ -62,9 +69,11 @@ func (c *Client) Subscribe(ctx context.Context, s Subscription) error {
 			return fmt.Errorf("client: channel %s is private: set Options.Secret to sign the subscription", name)
 		}
 	}
+	last := make(positions, len(s.Positions))
+	maps.Copy(last, s.Positions)
 	rushed := false // the last time without a wait: not twice, or a server could spin us
 	for attempt := 0; ; attempt++ {
-		up, err := c.session(ctx, &s)
+		up, err := c.session(ctx, &s, last)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
