@@ -61,6 +61,9 @@ func (c *Conn) unhold(why hold) {
 		return
 	}
 	c.unset(flagHeld)
+	if c.ReadyState() == Open {
+		c.seen.Store(c.loop.e.now()) // the silence until here was ours
+	}
 	c.rearm()
 	c.kick(markKick) // what was read before the pause waits for no event
 }
