@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -51,15 +52,17 @@ func TestTopicIsLeftBeforeClose(t *testing.T) {
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
-		var topic *Topic
+		var made atomic.Pointer[Topic]
 		h.Close = func(c *Conn, code CloseCode, _ string) {
+			topic := made.Load()
 			if topic.Subscribe(c) {
 				j.note("a closed connection became a member")
 			}
 			j.note("close, %d members", topic.Len())
 		}
 		s := serve(t, ServerOptions{Config: cfg, Handler: h})
-		topic = NewTopic(s.e)
+		topic := NewTopic(s.e)
+		made.Store(topic)
 		ps, cs := crowd(t, s, j, topic, 4)
 		ps[0].reset()
 		j.want(t, "close, 3 members")
@@ -175,14 +178,16 @@ func TestTopicNewMemberGetsOnlyWhatFollows(t *testing.T) {
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
-		var topic *Topic
+		var made atomic.Pointer[Topic]
 		h.Message = func(c *Conn, m Message) {
+			topic := made.Load()
 			topic.Publish(Text, []byte("somebody comes"))
 			topic.Subscribe(c)
 			topic.Publish(Text, []byte("welcome"))
 		}
 		s := serve(t, ServerOptions{Config: cfg, Handler: h})
-		topic = NewTopic(s.e)
+		topic := NewTopic(s.e)
+		made.Store(topic)
 		for range 20 {
 			ps, cs := crowd(t, s, j, topic, 3)
 			p, c := j.opened(t, s)
