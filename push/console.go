@@ -43,6 +43,15 @@ func page(name string) http.HandlerFunc {
 	}
 }
 
+// module serves a script that pages of other sites may import.
+func module(name string) http.HandlerFunc {
+	serve := page(name)
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		serve(w, r)
+	}
+}
+
 // console lets through what comes from the page with the token. The Host check
 // keeps out a foreign page whose name was rebound to this address, the Origin
 // check any other; and the token is in a header, which no form can set.

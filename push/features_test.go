@@ -2,6 +2,7 @@ package push_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/roost-ws/roost/push"
 )
@@ -18,5 +19,16 @@ func TestFeaturesWorkThroughTheLibraries(t *testing.T) {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})
+	}
+}
+
+func TestRoostJSAddsResumingToPusherJS(t *testing.T) {
+	root := npmRoot(t)
+	r := start(t, push.Options{App: withHistory(1000, time.Minute)})
+	if out, err := r.node(t, root, "resume.mjs", "http://"+r.addr+"/roost.js").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if got := r.metric("roost_push_recovered_total"); got == "0" {
+		t.Error("no subscription was resumed")
 	}
 }

@@ -44,7 +44,8 @@ func (s *Server) routes() http.Handler {
 	handle("POST", "/console/publish", s.console(s.postConsole))
 	handle("GET", "/{$}", page("index.html"))
 	handle("GET", "/roost.css", page("roost.css"))
-	handle("GET", "/roost.js", page("roost.js"))
+	handle("GET", "/console.js", page("console.js"))
+	handle("GET", "/roost.js", module("roost.js"))
 	mux.HandleFunc("/app/", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Connection", "Upgrade")

@@ -1,235 +1,92 @@
-// The console: listens over Pusher Channels protocol 7 like any other client,
-// and publishes through the server's own endpoint, which wants the token.
-"use strict";
-
-const $ = (id) => document.getElementById(id);
-const keepMost = 200; // notifications on the page
-const clipAt = 4000; // characters shown of one
-
-// The token comes in the fragment, which is not sent to any server. It moves to
-// this tab's storage, so that the address can be shared or photographed.
-const fragment = new URLSearchParams(location.hash.slice(1));
-if (fragment.get("token")) {
-  sessionStorage.setItem("roost-token", fragment.get("token"));
-  history.replaceState(null, "", location.pathname);
+// Adds to pusher-js what a Roost server can do beyond its protocol: resuming.
+//
+//   import Pusher from "pusher-js";
+//   import { resume } from "/roost.js"; // of the server
+//   const pusher = new Pusher(key, { wsHost: … });
+//   resume(pusher);
+//   pusher.subscribe("orders-7").bind("roost:missed", refetch);
+//
+// After a lost connection, events of a channel with history that were missed
+// arrive first, in order and once. When the server no longer has them, the
+// channel gets "roost:missed" instead: fetch the state anew. Waits before
+// connecting again grow and are jittered, so that clients don't return as one.
+//
+// options.positions: where to resume, by channel, from an earlier page.
+// options.minBackoff, options.maxBackoff: milliseconds, 1000 and 30000.
+// Returns { positions }: what the application has handled, to be kept for later.
+//
+// It reaches into pusher-js 8 at three places: send_event, connection.retryIn
+// and the transport's emit, since SDKs drop fields of a frame they don't know.
+export function resume(pusher, options = {}) {
+  const positions = { ...options.positions };
+  asPosition(pusher, positions);
+  filter(pusher, positions);
+  backOff(pusher.connection, options.minBackoff ?? 1000, options.maxBackoff ?? 30000);
+  return { positions };
 }
 
-addEventListener("hashchange", () => location.reload()); // another token was pasted
-
-async function call(path, body) {
-  const headers = { Authorization: "Bearer " + (sessionStorage.getItem("roost-token") || "") };
-  if (body) headers["Content-Type"] = "application/json";
-  const res = await fetch(path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body) });
-  const answer = await res.json().catch(() => ({}));
-  if (!res.ok) throw Object.assign(new Error(answer.error || res.statusText), { status: res.status });
-  return answer;
-}
-
-// ---- connection
-
-const wanted = new Map(); // channel name -> its list item
-let socket = null, key = "", activity = 120, silence = 0, attempt = 0;
-
-function show(state, text) {
-  $("link").dataset.state = state;
-  $("link").textContent = text;
-}
-
-function connect() {
-  const url = new URL("app/" + key + "?protocol=7&client=roost-console&version=1.0", document.baseURI);
-  url.protocol = url.protocol.replace("http", "ws");
-  const ws = socket = new WebSocket(url);
-  ws.onmessage = (m) => receive(ws, JSON.parse(m.data));
-  ws.onclose = (e) => {
-    clearTimeout(silence);
-    wanted.forEach((item) => { item.dataset.state = "off"; });
-    if (e.code >= 4000 && e.code < 4100) return show("bad", "refused: " + e.reason);
-    const wait = e.code >= 4200 && e.code < 4300 ? 0 : Math.min(30, 2 ** attempt++) * (0.5 + Math.random() / 2);
-    show("bad", "reconnecting");
-    setTimeout(connect, wait * 1000);
-  };
-}
-
-const send = (event, data) => {
-  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ event, data }));
-};
-
-// After so much silence the server is asked whether it lives.
-function listenOn(ws) {
-  clearTimeout(silence);
-  silence = setTimeout(() => {
-    send("pusher:ping", {});
-    silence = setTimeout(() => ws.close(), 30000);
-  }, activity * 1000);
-}
-
-function receive(ws, frame) {
-  listenOn(ws);
-  let data = frame.data;
-  const item = wanted.get(frame.channel);
-  switch (frame.event) {
-    case "pusher:connection_established":
-      activity = JSON.parse(data).activity_timeout;
-      attempt = 0;
-      show("on", "connected");
-      wanted.forEach((_, channel) => send("pusher:subscribe", { channel }));
-      return;
-    case "pusher:ping": return send("pusher:pong", {});
-    case "pusher:pong": case "pusher:cache_miss": return;
-    case "pusher_internal:subscription_succeeded":
-      if (item) item.dataset.state = "on";
-      return;
-    case "pusher:subscription_error":
-      if (item) item.dataset.state = "bad";
-      data = JSON.parse(data).error;
-      break;
-    case "pusher:error": data = data.message; break;
-  }
-  note(frame.channel || "", frame.event, data);
-}
-
-// ---- channels
-
-function subscribe(channel) {
-  if (wanted.has(channel)) return;
-  const item = document.createElement("li"), remove = document.createElement("button");
-  item.textContent = channel;
-  remove.textContent = "×";
-  remove.type = "button";
-  remove.setAttribute("aria-label", "Unsubscribe from " + channel);
-  remove.onclick = () => {
-    send("pusher:unsubscribe", { channel });
-    wanted.delete(channel);
-    item.remove();
-    $("s-channel").focus();
-  };
-  item.append(remove);
-  $("channels").append(item);
-  wanted.set(channel, item);
-  send("pusher:subscribe", { channel });
-}
-
-// ---- notifications, drawn once a frame however many come
-
-let queue = [], total = 0, paused = false, drawing = false;
-
-function note(channel, event, data) {
-  total++;
-  queue.push({ channel, event, data, at: new Date() });
-  if (queue.length > keepMost) queue.shift();
-  if (!drawing) requestAnimationFrame(draw);
-  drawing = true;
-}
-
-function draw() {
-  drawing = false;
-  const text = total === 1 ? "1 came" : total + " came";
-  $("count").textContent = paused ? text + ", paused" : text;
-  if (paused) return;
-  const items = queue.reverse().map(render);
-  queue = [];
-  $("log").prepend(...items);
-  while ($("log").childElementCount > keepMost) $("log").lastElementChild.remove();
-}
-
-function render({ channel, event, data, at }) {
-  const item = document.createElement("li"), head = document.createElement("div"), pre = document.createElement("pre");
-  head.className = "head";
-  for (const [tag, name, text] of [["span", "event", event], ["span", "channel", channel], ["time", "", at.toLocaleTimeString()]]) {
-    const part = document.createElement(tag);
-    part.className = name;
-    part.textContent = text;
-    head.append(part);
-  }
-  pre.textContent = pretty(data);
-  item.append(head, pre);
-  return item;
-}
-
-function pretty(data) {
-  let text = String(data);
-  try { text = JSON.stringify(JSON.parse(text), null, 2); } catch { /* shown as it is */ }
-  return text.length > clipAt ? text.slice(0, clipAt) + "…" : text;
-}
-
-// ---- forms
-
-$("subscribe-form").onsubmit = (e) => {
-  e.preventDefault();
-  subscribe($("s-channel").value);
-  $("s-channel").value = "";
-};
-
-$("publish-form").onsubmit = async (e) => {
-  e.preventDefault();
-  const channel = $("p-channel").value, out = $("published");
-  try {
-    await call("console/publish", { channel, name: $("p-event").value, data: $("p-data").value });
-    out.className = "note";
-    out.textContent = "Published to " + channel + " at " + new Date().toLocaleTimeString() + ".";
-    figures();
-  } catch (err) {
-    out.className = "note bad";
-    out.textContent = err.message;
-  }
-};
-
-$("p-data").onkeydown = (e) => {
-  if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) $("publish-form").requestSubmit();
-};
-
-$("pause").onclick = () => {
-  paused = !paused;
-  $("pause").setAttribute("aria-pressed", paused);
-  draw();
-};
-
-$("clear").onclick = () => {
-  queue = [];
-  total = 0;
-  $("log").replaceChildren();
-  $("count").textContent = "Nothing came yet.";
-};
-
-$("token-form").onsubmit = (e) => {
-  e.preventDefault();
-  const text = $("token").value.trim();
-  sessionStorage.setItem("roost-token", text.replace(/^.*#token=/, ""));
-  start();
-};
-
-// ---- figures and start
-
-const span = (s) => s < 60 ? s + " s" : s < 3600 ? Math.floor(s / 60) + " min" : s < 86400 ? Math.floor(s / 3600) + " h" : Math.floor(s / 86400) + " d";
-
-function fill(state) {
-  for (const name of ["connections", "channels", "subscriptions", "published"]) $("f-" + name).textContent = state[name].toLocaleString();
-  $("f-uptime").textContent = span(state.uptime);
-}
-
-async function figures() {
-  try { fill(await call("console/state")); } catch { /* the pill tells that the server is away */ }
-}
-
-async function start() {
-  try {
-    const state = await call("console/state");
-    fill(state);
-    key = state.key;
-  } catch (err) {
-    $("unlock").hidden = false;
-    if (sessionStorage.getItem("roost-token") || err.status !== 401) {
-      $("why").className = "why-bad";
-      $("why").textContent = err.message;
+// asPosition names the last position in each subscription. Whoever unsubscribes
+// wants nothing that comes meanwhile.
+function asPosition(pusher, positions) {
+  const send = pusher.send_event.bind(pusher);
+  pusher.send_event = (name, data, channel) => {
+    if (name === "pusher:subscribe" && positions[data.channel]) {
+      data = { ...data, position: positions[data.channel] };
     }
-    $("token").focus();
-    return;
-  }
-  $("unlock").hidden = true;
-  $("desk").hidden = false;
-  subscribe("news");
-  connect();
-  setInterval(() => { if (!document.hidden) figures(); }, 2000);
+    if (name === "pusher:unsubscribe") delete positions[data.channel];
+    return send(name, data, channel);
+  };
 }
 
-start();
+// filter sees each frame before pusher-js does. The transport is new with each
+// connection, and has brought nothing but the greeting when that is connected.
+function filter(pusher, positions) {
+  const watch = () => {
+    const transport = pusher.connection.connection.transport;
+    const emit = transport.emit.bind(transport);
+    transport.emit = (name, message, ...rest) => {
+      const after = name === "message" ? take(pusher, positions, message.data) : () => {};
+      if (!after) return transport; // had already
+      const result = emit(name, message, ...rest);
+      after();
+      return result;
+    };
+  };
+  pusher.connection.bind("connected", watch);
+  if (pusher.connection.state === "connected") watch();
+}
+
+// take returns what to do once a frame was handled, or null to drop it.
+function take(pusher, positions, text) {
+  let frame;
+  try { frame = JSON.parse(text); } catch { return () => {}; }
+  const channel = frame.channel;
+  if (frame.event === "pusher_internal:subscription_succeeded") {
+    const { position, recovered } = typeof frame.data === "string" ? JSON.parse(frame.data) : frame.data ?? {};
+    const missed = channel in positions && !recovered;
+    if (position) positions[channel] = position;
+    else delete positions[channel]; // the server keeps no history of it, or no longer
+    return () => { if (missed) pusher.channel(channel)?.emit("roost:missed", {}); };
+  }
+  const { position } = frame, last = positions[channel];
+  if (!position) return () => {};
+  if (last && last.epoch === position.epoch && position.seq <= last.seq) return null;
+  return () => { if (pusher.channel(channel)) positions[channel] = position; };
+}
+
+// backOff spreads the waits. The server may ask for one immediate return; two in
+// a row would let it spin us.
+function backOff(connection, min, max) {
+  const retryIn = connection.retryIn.bind(connection);
+  let attempt = 0, rushed = false;
+  connection.bind("connected", () => { attempt = 0; });
+  connection.retryIn = (delay) => {
+    if (delay === 0 && !rushed) {
+      rushed = true;
+      return retryIn(0);
+    }
+    rushed = false;
+    const wait = Math.min(max, min * 2 ** attempt++);
+    return retryIn(wait / 2 + Math.random() * wait / 2);
+  };
+}
