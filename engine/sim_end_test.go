@@ -1,0 +1,161 @@
+package engine
+
+// calm ends all trouble and lets everybody speak up: what was said must be heard.
+func (w *world) calm() {
+	w.log("calm")
+	w.faults = false
+	for range 12 {
+		for len(w.verdicts) > 0 {
+			w.giveVerdict()
+		}
+		for _, p := range w.peers {
+			if p.c != nil && p.opened {
+				p.paused = false
+				p.c.Resume()
+				if p.partial && p.c.ReadyState() == Open {
+					p.sends() // what was published waits for the last fragment
+				}
+			}
+		}
+		w.settle()
+		w.checkQuiet()
+		w.clock += 2 * tick
+	}
+	if w.failure != "" {
+		return
+	}
+	for _, p := range w.peers {
+		w.checkHeard(p)
+	}
+}
+
+// settle moves everything that is under way to where it goes.
+func (w *world) settle() {
+	for moved := true; moved && w.failure == ""; w.quiesce() {
+		moved = false
+		for _, p := range w.peers {
+			moved = moved || len(p.flight) > 0 || len(p.ep.out) > 0 || p.ep.lacked && p.ep.fd >= 0
+			p.ep.size = 64 << 10
+			p.arrive(len(p.flight))
+			p.readAll()
+		}
+	}
+}
+
+// checkHeard wants nothing to be on its way between two healthy ends.
+func (w *world) checkHeard(p *simPeer) {
+	if p.ended || p.c == nil || p.c.ReadyState() != Open || p.over || p.closed {
+		return
+	}
+	want := p.missing()
+	switch {
+	case !p.opened:
+		w.fail("peer %d: open and not told", p.id)
+	case p.heard != len(p.said):
+		w.fail("peer %d: said %d messages, %d were delivered", p.id, len(p.said), p.heard)
+	case want != 0:
+		w.fail("peer %d: %d messages sent to it did not come", p.id, want)
+	case p.c.BufferedAmount() != 0:
+		w.fail("peer %d: %d bytes are buffered, and it reads", p.id, p.c.BufferedAmount())
+	case len(p.dones) != 0:
+		w.fail("peer %d: all is sent, and Done of %v was not called", p.id, p.dones)
+	case p.ponged != len(p.pings) && w.s.policy.slow == SlowClose:
+		w.fail("peer %d: %d pings, %d pongs", p.id, len(p.pings), p.ponged)
+	}
+	for i := range p.tunes {
+		spans := p.tunes[i].spans
+		if n := len(spans); n > 0 && spans[n-1].to < 0 && spans[n-1].next != w.counts[i] && w.s.policy.slow == SlowClose {
+			w.fail("peer %d: topic %d has %d messages, its next is %d", p.id, i, w.counts[i], spans[n-1].next)
+		}
+	}
+}
+
+// end closes everything, one way or another, and looks for what is left.
+func (w *world) end() {
+	w.log("the end")
+	gently := w.chance(2)
+	w.e.drain()
+	w.s.closing.Store(true)
+	for _, p := range w.peers {
+		if p.c == nil {
+			continue
+		}
+		p.blame("shutdown", p.c.ReadyState() != Connecting)
+		if gently {
+			p.c.goAway()
+		} else {
+			p.cause("shutdown")
+			p.c.Terminate()
+		}
+	}
+	for range 60 {
+		w.clock += tick
+		for _, p := range w.peers {
+			p.arrive(len(p.flight))
+			if p.polite {
+				p.readAll()
+			}
+		}
+		w.quiesce()
+		w.checkQuiet()
+	}
+	if w.failure == "" {
+		w.checkLeft()
+	}
+}
+
+func (w *world) checkLeft() {
+	in := w.s.listeners[0]
+	in.loop.post(order{kind: orderUnlisten, in: in})
+	for _, l := range w.e.loops {
+		l.post(order{kind: orderStop})
+	}
+	w.quiesce()
+	for fd, s := range w.k.sockets {
+		if s != nil {
+			w.fail("fd %d is left open", fd)
+		}
+	}
+	select {
+	case <-w.e.idle:
+	default:
+		w.fail("the engine does not know that it is idle: %d connections", w.e.conns.Load())
+	}
+	for _, p := range w.peers {
+		if p.opened && !p.shut {
+			w.fail("peer %d: Close was never called", p.id)
+		}
+	}
+	if n := w.s.conns.Load(); n != 0 || len(w.s.remotes) != 0 {
+		w.fail("the server counts %d connections, of %v", n, w.s.remotes)
+	}
+	if n := w.lent(); n != 0 {
+		w.fail("%d slices are still lent", n)
+	}
+	for i, l := range w.e.loops {
+		l.end()
+		if at, ok := l.wheel.next(); ok {
+			w.fail("loop %d: something is left in the wheel, at %d", i, at)
+		}
+	}
+	if n := w.e.handshakes.Load(); n != 0 {
+		w.fail("%d TLS handshakes are counted", n)
+	}
+}
+
+// lent is what the loops lend to other than workers, for their next turn's output.
+func (w *world) lent() (n int) {
+	for i, l := range w.e.loops {
+		n += l.bytes.Outstanding()
+		for _, s := range append(w.queues[i].idle, l.scratch) {
+			if s == nil {
+				continue
+			}
+			n -= len(s.out.chunks)
+			if !s.dec.Idle() {
+				w.fail("loop %d: a worker's decoder holds something", i)
+			}
+		}
+	}
+	return n
+}
