@@ -15,20 +15,21 @@ func TestBothBreakTheProtocol(t *testing.T) {
 			s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
 			server, client, d := j.dialled(t, s, Dialer{})
 			d.want(t, "open")
-			done := make(chan bool, 2)
-			for _, c := range []*Conn{server, client} {
-				go func() {
-					c.mu.Lock()
-					c.push(codec.Header{Opcode: 3, Fin: true}, nil, nil)
-					c.mu.Unlock()
-					if closing {
-						_ = c.Close(1000, "")
-					}
-					done <- true
-				}()
+			both := []*Conn{server, client}
+			for _, c := range both {
+				c.Pause() // neither hears of the other's before its own is out
 			}
-			receive(t, done, "a frame")
-			receive(t, done, "a frame")
+			for _, c := range both {
+				c.mu.Lock()
+				c.push(codec.Header{Opcode: 3, Fin: true}, nil, nil)
+				c.mu.Unlock()
+				if closing {
+					_ = c.Close(1000, "")
+				}
+			}
+			for _, c := range both {
+				c.Resume()
+			}
 			j.want(t, "error WS_ERR_INVALID_OPCODE", "close 1006")
 			d.want(t, "error WS_ERR_INVALID_OPCODE", "close 1006")
 		}
