@@ -16,10 +16,14 @@ type connState uint8
 const (
 	connClosed     connState = iota // no descriptor
 	connConnecting                  // connect(2) is under way
+	connSecuring                    // the TLS handshake is
 	connShaking                     // the request is written, the answer not whole
 	connOpen
 	connClosing // our close frame is sent; we wait for the server to go
 )
+
+// dialling reports whether the handshake is not over.
+func (s connState) dialling() bool { return connClosed < s && s < connOpen }
 
 // conn is one connection, owned by its loop. There are a million of them: what
 // only some need, some of the time, is in held.
@@ -29,6 +33,7 @@ type conn struct {
 	fd    int32
 	slot  uint32 // its index in the loop
 	state connState
+	again bool // it stands in the loop's again
 }
 
 // held is what the kernel cut in two: a header block or a frame that has not
@@ -37,6 +42,7 @@ type held struct {
 	dec  codec.Decoder
 	head []byte
 	out  []byte
+	sent int // of out, written already
 }
 
 func (l *loop) hold(c *conn) *held {
@@ -60,17 +66,31 @@ func (l *loop) unhold(c *conn) {
 	h.dec.Reset(&l.bytes)
 	l.bytes.Put(h.head)
 	l.bytes.Put(h.out)
-	h.head, h.out = nil, nil
+	h.head, h.out, h.sent = nil, nil, 0
 	if len(l.spare) < maxSpare {
 		l.spare = append(l.spare, h)
 	}
 }
 
-// read reads until the kernel has no more. A short read means just that, except
-// after a hang-up, whose end comes with the read behind it.
+// readsPerTurn bounds what one connection is read in a turn: a peer that answers
+// as fast as we read would keep the others, and the end of the run, waiting.
+const readsPerTurn = 16
+
+// read reads until the kernel has no more, or goes on in the next turn. A short
+// read means that there is no more, except after a hang-up, whose end comes with
+// the read behind it, and of TLS, which keeps what it met.
 func (l *loop) read(c *conn, hangup bool) {
-	for c.state >= connShaking {
-		n, err := sock.Read(int(c.fd), l.in)
+	for range readsPerTurn {
+		if c.state < connSecuring {
+			return
+		}
+		if c.state == connSecuring {
+			if l.carryOn(c); c.state == connSecuring {
+				return
+			}
+			continue
+		}
+		n, err := l.receive(c, l.in)
 		switch {
 		case err == syscall.EAGAIN:
 			return
@@ -88,10 +108,26 @@ func (l *loop) read(c *conn, hangup bool) {
 		}
 		l.feed(c, in)
 		l.flush(c)
-		if n < len(l.in) && !hangup {
+		if n < len(l.in) && !hangup && l.tls == nil {
 			return
 		}
 	}
+	if !c.again {
+		c.again = true
+		l.again = append(l.again, c)
+	}
+}
+
+// readAgain reads on where a turn's bound was met: no edge tells of what was there.
+// A connection that was dialled anew meanwhile has nothing to read, which does no harm.
+func (l *loop) readAgain() {
+	waiting := l.again
+	l.again = l.later[:0]
+	for _, c := range waiting {
+		c.again = false
+		l.read(c, true)
+	}
+	l.later = waiting
 }
 
 // feed decodes in. While a connection holds nothing, the loop's own decoder
@@ -143,7 +179,7 @@ func (l *loop) handle(c *conn, m codec.Message) {
 		if c.state != connOpen {
 			return
 		}
-		if err := l.script.message(c, m); err != nil {
+		if err := l.heard(c, m); err != nil {
 			l.end(c, err)
 		}
 	case codec.Ping:
@@ -172,16 +208,16 @@ func (l *loop) end(c *conn, err error) {
 	}
 	was := c.state
 	l.drop(c)
-	switch was {
-	case connConnecting, connShaking:
+	switch {
+	case was.dialling():
 		l.dialling--
 		l.failed++
 		l.failures.add(was, err)
-	case connOpen:
+	case was == connOpen:
 		l.open--
 		l.failures.add(was, err)
 		l.script.closed(c)
-	case connClosing:
+	default:
 		l.open--
 	}
 }
@@ -197,6 +233,7 @@ func (l *loop) drop(c *conn) {
 	if c.held != nil {
 		l.unhold(c)
 	}
+	l.unlayer(c)
 }
 
 // never is a time that does not come.

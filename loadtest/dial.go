@@ -103,12 +103,21 @@ func (l *loop) adopt(c *conn, fd int) error {
 	return nil
 }
 
-// connected finds out whether the connect succeeded, and asks for the upgrade.
+// connected finds out whether the connect succeeded, and goes on with the handshake.
 func (l *loop) connected(c *conn) {
 	if err := sock.Error(int(c.fd)); err != nil {
 		l.end(c, err)
 		return
 	}
+	if l.tls != nil {
+		l.secure(c)
+		return
+	}
+	l.upgrade(c)
+}
+
+// upgrade writes the request for it.
+func (l *loop) upgrade(c *conn) {
 	c.state = connShaking
 	at := len(l.out)
 	l.out = append(l.out, l.request...)
@@ -188,10 +197,7 @@ func (l *loop) checkAnswer(c *conn, head []byte) error {
 	if _, err := r.CheckAccept(string(key[:]), l.protocols); err != nil {
 		return &failure{cause: causeAccept, err: err}
 	}
-	if ext := r.Get("Sec-WebSocket-Extensions"); len(ext) > 0 {
-		return &failure{cause: causeAccept, err: fmt.Errorf("server chose extension %q, none was offered", ext)}
-	}
-	return nil
+	return l.agree(c, r)
 }
 
 // shaken counts a handshake that is done.
@@ -209,7 +215,7 @@ func (l *loop) expire() {
 	for _, slot := range l.dials {
 		c := &l.conns[slot]
 		switch {
-		case c.state != connConnecting && c.state != connShaking:
+		case !c.state.dialling():
 			continue
 		case l.now-c.since >= int64(l.timeout):
 			l.end(c, syscall.ETIMEDOUT)

@@ -3,6 +3,7 @@ package loadtest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"net/netip"
 	"sync"
 	"time"
@@ -17,6 +18,9 @@ type plan struct {
 	keyAt       int
 	sources     []netip.Addr
 	protocols   []string
+	tls         *tls.Config          // nil without TLS
+	offer       *codec.DeflateConfig // nil without deflate
+	flate       *codec.Flate
 	timeout     time.Duration
 	connectRate float64 // one loop's share; 0 = no limit
 	maxDialling int     // one loop's share
@@ -83,16 +87,21 @@ func newDriver(ctx context.Context, scenario string, o Options, maxPayload int, 
 
 func newPlan(o *Options, t target, maxPayload int64) *plan {
 	key := codec.NewKey()
-	request := codec.AppendUpgradeRequest(nil, t.host, t.path, key, o.Protocols, "", o.Header)
+	request := codec.AppendUpgradeRequest(nil, t.host, t.path, key, o.Protocols, o.Deflate.offer().Offer(), o.Header)
 	now := time.Now()
-	return &plan{
+	p := &plan{
 		target: t, request: request, keyAt: bytes.Index(request, []byte(key)),
 		sources: o.Sources, protocols: o.Protocols, timeout: o.Timeout,
 		connectRate: o.ConnectRate / float64(o.Loops),
 		maxDialling: max(1, o.Dialing/o.Loops),
 		maxPayload:  maxPayload, loops: o.Loops,
 		seed: mix(uint64(now.UnixNano())), base: now,
+		tls: t.tlsConfig(o.TLS), offer: o.Deflate.offer(),
 	}
+	if p.offer != nil {
+		p.flate = codec.NewFlate(max(1, p.offer.Level), o.Loops)
+	}
+	return p
 }
 
 // each has f run on every loop, one after the other.
@@ -127,6 +136,7 @@ func (d *driver) connect() {
 		end = max(end, l.settledAt)
 		c.Opened += l.opened
 		c.Failed += l.failed
+		c.Deflated += l.deflated
 		all.merge(l.handshakes)
 		failed.merge(&l.failures)
 	})

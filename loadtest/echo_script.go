@@ -99,7 +99,7 @@ func (s *echo) pump(c *conn) {
 		} else if s.to != never {
 			return
 		}
-		s.out = s.stamp.append(s.out, s.header(s.stamp.op), s.id(c), st.sent, s.now)
+		s.sayStamped(c, s.stamp, st.sent, s.now)
 		st.sent++
 	}
 }

@@ -36,6 +36,7 @@ const (
 	causePorts
 	causeUnreachable
 	causeMemory
+	causeTLS
 	causeStatus
 	causeAccept
 	causeNotHTTP
@@ -68,6 +69,7 @@ var causes = [...]struct{ name, meaning, remedy string }{
 		"more source addresses (--source-ip 127.0.0.2-127.0.0.60), or: sysctl -w net.ipv4.ip_local_port_range='1024 65535'"},
 	causeUnreachable: {"unreachable", "there is no route to the server", "check the address, routes and the family of source addresses"},
 	causeMemory:      {"memory", "the kernel has no memory for more sockets", "raise net.ipv4.tcp_mem, or the machine's or the cgroup's memory"},
+	causeTLS:         {"tls", "TLS failed, in the handshake or after it", "trust the server's certificate (--ca FILE, or --insecure), and check the host name and that the port speaks TLS"},
 	causeStatus:      {"status", "the server answered the upgrade with a status other than 101", "check path, headers and subprotocols, and the server's limits"},
 	causeAccept:      {"bad-accept", "the 101 answer breaks RFC 6455 section 4.1", "check that a WebSocket server, and no proxy, answers; offer a subprotocol it knows"},
 	causeNotHTTP:     {"not-http", "the answer is no HTTP/1.1 response", "check that the port speaks plain ws://"},

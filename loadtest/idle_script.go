@@ -65,7 +65,7 @@ func (s *idle) tick() int64 {
 		}
 		s.waiting[c.slot] = true
 		s.window++
-		s.out = s.stamp.append(s.out, s.header(s.stamp.op), s.id(c), 0, s.now)
+		s.sayStamped(c, s.stamp, 0, s.now)
 		s.flush(c)
 	}
 	return never

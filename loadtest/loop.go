@@ -49,6 +49,11 @@ type loop struct {
 	due    int64 // when the script is to be called
 	in     []byte
 	out    []byte // frames for the connection at hand
+	plain  []byte // a message that is to be compressed
+	sealed []byte // TLS records for the connection at hand
+	layers []layer
+	again  []*conn // those that may have more to read than their turn allowed
+	later  []*conn // again's other memory
 	dec    codec.Decoder
 	bytes  codec.Bytes
 	limits codec.Limits
@@ -58,6 +63,7 @@ type loop struct {
 	head   codec.Response
 
 	opened, open, failed, dialling int
+	deflated                       int // of those opened
 	pings, messages                uint64
 	handshakes                     *latency
 	settled                        chan struct{} // closed when the last handshake has ended
@@ -88,6 +94,13 @@ func newLoop(p *plan, index, conns int) (*loop, error) {
 		sweep:      never,
 		handshakes: newLatency(),
 		settled:    make(chan struct{}),
+	}
+	if p.tls != nil || p.offer != nil {
+		l.layers = make([]layer, conns)
+	}
+	if p.offer != nil {
+		l.limits.Deflate = true
+		l.limits.MaxPayload = int64(codec.CompressBound(int(p.maxPayload)))
 	}
 	for i := range l.conns {
 		l.conns[i] = conn{fd: -1, slot: uint32(i)}
@@ -149,6 +162,7 @@ func (l *loop) turn() error {
 			l.event(c, e.Ready)
 		}
 	}
+	l.readAgain()
 	l.now = l.clock()
 	l.readMail()
 	if l.now >= l.due {
@@ -178,6 +192,9 @@ func (l *loop) deadline() time.Time {
 	next := min(l.ramp.next, l.sweep)
 	if !l.timer.arm(l, l.due) {
 		next = min(next, l.due)
+	}
+	if len(l.again) > 0 {
+		next = l.now
 	}
 	if next == never {
 		return time.Time{}

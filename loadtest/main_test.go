@@ -7,11 +7,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -202,4 +204,43 @@ func noFailures(t *testing.T, r *Report) {
 	if len(r.Failures) > 0 {
 		t.Errorf("failures %+v, want none", r.Failures)
 	}
+}
+
+// counting hands a stream on, and counts what goes back.
+func counting(t *testing.T, to string) (addr string, count func() int64) {
+	var n atomic.Int64
+	url := rawServer(t, func(c *net.TCPConn) {
+		up, err := net.Dial("tcp", to)
+		if err != nil {
+			_ = c.Close()
+			return
+		}
+		go func() {
+			defer up.Close()
+			_, _ = io.Copy(up, c)
+		}()
+		go func() {
+			defer c.Close()
+			_, _ = io.Copy(c, io.TeeReader(up, countingWriter{&n}))
+		}()
+	})
+	return strings.TrimSuffix(strings.TrimPrefix(url, "ws://"), "/"), n.Load
+}
+
+type countingWriter struct{ n *atomic.Int64 }
+
+func (w countingWriter) Write(p []byte) (int, error) {
+	w.n.Add(int64(len(p)))
+	return len(p), nil
+}
+
+// extending puts an extension into the handshake that passes.
+type extending struct{ net.Conn }
+
+func (e extending) Write(p []byte) (int, error) {
+	head := strings.TrimSuffix(string(p), "\r\n") + "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n\r\n"
+	if _, err := e.Conn.Write([]byte(head)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }

@@ -1,24 +1,30 @@
 package loadtest
 
 import (
-	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/roost-ws/roost/codec"
 )
 
 // Options are what all scenarios share: whom to connect to and how. It is only
 // read.
 type Options struct {
-	URL       string      // ws://host[:port]/path?query
+	URL       string      // ws://host[:port]/path?query, or wss
 	Header    http.Header // more fields for the handshake; those RFC 6455 gives a meaning are ignored
 	Protocols []string    // subprotocols to offer; one of them must be chosen
+
+	// TLS is for wss; nil trusts the system's roots. Its ServerName is the URL's
+	// host when empty, and one record holds as much as it may whatever it says.
+	TLS *tls.Config
+	// Deflate is the offer of permessage-deflate; nil makes none. A server may
+	// leave it off, which [Connections].Deflated tells.
+	Deflate *Deflate
 
 	Conns       int           // connections to open, at least 1
 	ConnectRate float64       // connections begun a second; 0 = as many as Dialing lets
@@ -36,6 +42,24 @@ type Options struct {
 	// goroutine, and may be nil.
 	Notice   func(Notice)
 	Progress func(Progress)
+}
+
+// Deflate is an offer of permessage-deflate (RFC 7692).
+type Deflate struct {
+	NoContextTakeover bool // asked of both sides: neither keeps a window between messages
+	Level             int  // of what we send: 1 (fast) to 9 (small); 0 = 1
+}
+
+// offer is nil for a nil d.
+func (d *Deflate) offer() *codec.DeflateConfig {
+	if d == nil {
+		return nil
+	}
+	c := &codec.DeflateConfig{Level: d.Level}
+	if d.NoContextTakeover {
+		c.ServerNoContextTakeover, c.ClientNoContextTakeover = codec.True, codec.True
+	}
+	return c
 }
 
 // Progress is where a run stands.
@@ -71,6 +95,11 @@ func (o *Options) normalize() error {
 	if o.ConnectRate < 0 || o.Dialing < 0 || o.Timeout < 0 || o.Loops < 0 {
 		return invalid("connect rate, handshakes at a time, timeout and loops must not be negative")
 	}
+	if c := o.Deflate.offer(); c != nil {
+		if err := c.Validate(); err != nil {
+			return invalid("%w", err)
+		}
+	}
 	if o.Dialing == 0 {
 		o.Dialing = defaultDialing
 	}
@@ -85,49 +114,6 @@ func (o *Options) normalize() error {
 		o.Progress = func(Progress) {}
 	}
 	return nil
-}
-
-// target is a URL taken apart and its host resolved.
-type target struct {
-	addr netip.AddrPort
-	host string // as in the Host field
-	path string // request target: path and query
-}
-
-// resolve looks the host up. TLS has no place yet: a connection's reads and
-// writes go to its descriptor, and wss would put a record layer in between.
-func resolve(ctx context.Context, raw string) (target, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return target{}, invalid("%w", err)
-	}
-	switch {
-	case u.Scheme == "wss":
-		return target{}, invalid("%s: wss is not spoken yet; measure the plain port behind the TLS", raw)
-	case u.Scheme != "ws":
-		return target{}, invalid("%s: want ws://host:port/path", raw)
-	case u.Hostname() == "":
-		return target{}, invalid("%s: no host; want ws://host:port/path", raw)
-	}
-	port := u.Port()
-	if port == "" {
-		port = "80"
-	}
-	number, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
-	if err != nil {
-		return target{}, invalid("%w", err)
-	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
-	if err != nil {
-		return target{}, fmt.Errorf("loadtest: %w", err)
-	}
-	for i := range ips {
-		ips[i] = ips[i].Unmap()
-	}
-	// As curl and browsers on loopback: servers that listen on one family
-	// mostly listen on IPv4.
-	slices.SortStableFunc(ips, func(a, b netip.Addr) int { return a.BitLen() - b.BitLen() })
-	return target{addr: netip.AddrPortFrom(ips[0], uint16(number)), host: u.Host, path: u.RequestURI()}, nil
 }
 
 // maxSources bounds a range that was mistyped.

@@ -46,15 +46,23 @@ func newStamp(size int, text bool) (*stamp, error) {
 	if text {
 		s.op = codec.Text
 	}
-	x := uint64(1)
-	for i := range s.fill {
-		x = mix(x + uint64(i))
-		s.fill[i] = byte(x)
+	for x, rest := uint64(1), s.fill; len(rest) > 0; {
+		x = mix(x + uint64(len(rest)))
 		if text {
-			s.fill[i] = 'a' + byte(x%26)
+			rest = rest[copy(rest, fillWords[x%uint64(len(fillWords))]):]
+		} else {
+			rest[0] = byte(x)
+			rest = rest[1:]
 		}
 	}
 	return s, nil
+}
+
+// fillWords make text that deflates about as messages of people and programs do;
+// what binary messages are filled with does not deflate at all.
+var fillWords = [...]string{
+	"temperature ", "open ", "price ", "1024 ", "the ", "seat ", "of ", "table ", "99.5 ", "closed ", "user ", "is ", "away ", "north ", "lamp ", "quota ",
+	"message ", "delivered ", "7 ", "to ", "channel ", "goal ", "minute ", "score ", "updated ", "battery ", "low ", "order ", "shipped ", "from ", "door ", "x ",
 }
 
 func (s *stamp) head(id, seq uint32, sent int64) (b [stampSize]byte) {
@@ -74,15 +82,21 @@ func (s *stamp) append(dst []byte, h codec.Header, id, seq uint32, sent int64) [
 	h.Length = int64(s.size)
 	dst = codec.AppendHeader(dst, h)
 	at := len(dst)
+	dst = s.payload(dst, id, seq, sent)
+	codec.Mask(dst[at:], h.Mask, 0)
+	return dst
+}
+
+// payload appends the message itself.
+func (s *stamp) payload(dst []byte, id, seq uint32, sent int64) []byte {
+	at := len(dst)
 	head := s.head(id, seq, sent)
 	if s.op == codec.Text {
 		dst = stampText.AppendEncode(dst, head[:])
 	} else {
 		dst = append(dst, head[:]...)
 	}
-	dst = append(dst, s.rest(seq, at+s.size-len(dst))...)
-	codec.Mask(dst[at:], h.Mask, 0)
-	return dst
+	return append(dst, s.rest(seq, at+s.size-len(dst))...)
 }
 
 // rest is the last n bytes of message seq.

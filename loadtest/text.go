@@ -23,6 +23,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	if c.Opened > 0 {
 		line("handshake", "p50 %s  p99 %s  max %s", span(c.Handshake.P50), span(c.Handshake.P99), span(c.Handshake.Max))
 	}
+	if c.Deflated > 0 {
+		line("deflate", "agreed on %s of them", count(c.Deflated))
+	}
 	if r.Echo != nil {
 		r.Echo.writeText(line)
 	}

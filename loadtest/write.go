@@ -18,14 +18,29 @@ func (l *loop) header(op codec.Opcode) codec.Header {
 	return codec.Header{Opcode: op, Fin: true, Masked: true, Mask: l.mask()}
 }
 
-// flush writes what the loop's buffer has for c; what the kernel leaves is held,
-// and goes when the descriptor becomes writable.
+// flush sends what the loop's buffer has for c.
 func (l *loop) flush(c *conn) {
 	p := l.out
 	l.out = l.out[:0]
 	if cap(p) > maxOut {
 		l.out = nil
 	}
+	if len(p) == 0 || c.state == connClosed {
+		return
+	}
+	if t := l.tlsOf(c); t != nil {
+		var err error
+		if p, err = t.seal(p); err != nil {
+			l.end(c, err)
+			return
+		}
+	}
+	l.send(c, p)
+}
+
+// send writes bytes to c's descriptor; what the kernel leaves is held, and goes when
+// the descriptor becomes writable.
+func (l *loop) send(c *conn, p []byte) {
 	if len(p) == 0 || c.state == connClosed {
 		return
 	}
@@ -40,9 +55,12 @@ func (l *loop) flush(c *conn) {
 		}
 	}
 	h := l.hold(c)
-	if len(h.out)+len(p) > maxHeld {
+	if len(h.out)-h.sent+len(p) > maxHeld {
 		l.end(c, &failure{cause: causeNotReading, err: errNotReading})
 		return
+	}
+	if h.sent > len(h.out)/2 {
+		h.out, h.sent = h.out[:copy(h.out, h.out[h.sent:])], 0
 	}
 	h.out = append(l.bytes.Grow(h.out, len(h.out)+len(p)), p...)
 }
@@ -56,7 +74,7 @@ func (l *loop) unblock(c *conn) {
 		return
 	}
 	h := c.held
-	n, err := sock.Write(int(c.fd), h.out)
+	n, err := sock.Write(int(c.fd), h.out[h.sent:])
 	if err == syscall.EAGAIN {
 		return
 	}
@@ -64,10 +82,9 @@ func (l *loop) unblock(c *conn) {
 		l.end(c, err)
 		return
 	}
-	h.out = h.out[:copy(h.out, h.out[n:])]
-	if len(h.out) == 0 {
+	if h.sent += n; h.sent == len(h.out) {
 		l.bytes.Put(h.out)
-		h.out = nil
+		h.out, h.sent = nil, 0
 		l.settle(c)
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/http"
 	"strings"
 	"time"
 
@@ -17,7 +16,7 @@ type loadtestFlags struct {
 	timeout               time.Duration
 	sources               []string
 	pids                  []int
-	headers, protocols    []string
+	peer                  peerFlags
 	json, quiet           bool
 	out                   string
 }
@@ -32,8 +31,7 @@ func (l *loadtestFlags) register(f *pflag.FlagSet, rate string) {
 	count(f, &l.loops, "loops", 1, 1, 1024, "event loops that drive the connections, each at most one core")
 	f.StringArrayVar(&l.sources, "source-ip", nil, "connect from this `address`, or range of addresses, in turn (repeatable)")
 	f.IntSliceVar(&l.pids, "server-pid", nil, "the server's process, for its CPU and memory (default: found by its listening socket)")
-	f.StringArrayVarP(&l.headers, "header", "H", nil, "add this `Name: value` to the handshake (repeatable)")
-	f.StringSliceVar(&l.protocols, "subprotocol", nil, "offer this subprotocol (repeatable)")
+	l.peer.register(f)
 	f.BoolVar(&l.json, "json", false, "print the report as JSON")
 	f.StringVar(&l.out, "out", "", "write the report to this `file`")
 	f.BoolVarP(&l.quiet, "quiet", "q", false, "print no progress")
@@ -41,8 +39,8 @@ func (l *loadtestFlags) register(f *pflag.FlagSet, rate string) {
 
 func (l *loadtestFlags) options(url string) (loadtest.Options, error) {
 	o := loadtest.Options{
-		URL: url, Protocols: l.protocols, Conns: l.conns, ConnectRate: float64(l.rate), Dialing: l.dialing,
-		Timeout: l.timeout, Loops: l.loops, ServerPIDs: l.pids, Header: make(http.Header),
+		URL: url, Conns: l.conns, ConnectRate: float64(l.rate), Dialing: l.dialing,
+		Timeout: l.timeout, Loops: l.loops, ServerPIDs: l.pids,
 	}
 	if len(l.sources) > 0 {
 		sources, err := loadtest.ParseSources(strings.Join(l.sources, ","))
@@ -51,12 +49,5 @@ func (l *loadtestFlags) options(url string) (loadtest.Options, error) {
 		}
 		o.Sources = sources
 	}
-	for _, h := range l.headers {
-		name, value, ok := strings.Cut(h, ":")
-		if !ok || strings.TrimSpace(name) == "" {
-			return o, usagef("--header %q: write it like \"Authorization: Bearer x\"", h)
-		}
-		o.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
-	}
-	return o, nil
+	return o, l.peer.apply(&o)
 }

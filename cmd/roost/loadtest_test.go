@@ -96,6 +96,10 @@ func TestLoadtestUsageErrorsExitWith2(t *testing.T) {
 		{[]string{"idle", url, "--conns", "0"}, `--conns "0"`},
 		{[]string{"idle", url, "--source-ip", "127.0.0.9-127.0.0.2"}, "127.0.0.9-127.0.0.2"},
 		{[]string{"idle", url, "-H", "nonsense"}, `"nonsense"`},
+		{[]string{"idle", url, "--basic", "me"}, "user:password"},
+		{[]string{"idle", url, "--basic", "a:b", "--bearer", "x"}, "give one of them"},
+		{[]string{"idle", url, "--ca", "/dev/null"}, "BEGIN CERTIFICATE"},
+		{[]string{"idle", url, "--ca", "/nonexistent"}, "/nonexistent"},
 		{[]string{"echo", url, "--size", "3"}, "at least 20"},
 		{[]string{"echo", url, "--size", "26", "--text"}, "at least 27"},
 	} {
