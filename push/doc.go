@@ -1,9 +1,15 @@
 // Package push is the server that a fleet of clients subscribes to: channels,
 // Pusher Channels protocol 7 over WebSockets, the signed HTTP API to publish,
-// the console, metrics and health. roost serve and programs that embed it call
-// it. It runs on package engine and never touches descriptors or the wire form
-// of frames; it never logs a secret or puts one into a metric.
+// webhooks, the console, metrics and health, for one or more apps. roost serve
+// and programs that embed it call it. It runs on package engine and never touches
+// descriptors or the wire form of frames; it never logs a secret or puts one into
+// a metric.
 //
-// Delivery is at most once and in the order of one publisher: what is published
-// while a client is away is not kept for it.
+// Delivery is at most once and in the order of one publisher. A channel whose
+// pattern keeps a history adds to that: all subscribers get its events in one
+// order, each with a position, and whoever comes back with the last position it
+// had gets what it missed, or is told that this can't be had any more.
+//
+// Locks, outermost first: the bus's of a channel's history, members.mu, a hub
+// shard's mu, the engine's. Under none of them is anything waited for.
 package push

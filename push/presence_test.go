@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/roost-ws/roost/push"
@@ -164,4 +165,68 @@ func TestClientEventsMustBeEnabled(t *testing.T) {
 	p.expect(protocol.EventSubscribed)
 	p.sendText(`{"event":"client-x","channel":"private-room","data":{}}`)
 	p.expectError(0)
+}
+
+// However joining and leaving cross, whoever adds up the snapshot and the events
+// after it knows who is there.
+func TestMemberEventsAddUpToTheMembers(t *testing.T) {
+	r := start(t, push.Options{Limits: push.Limits{MessageRate: 1e6, MessageBurst: 1e6}})
+	const channel, peers, rounds = "presence-room", 6, 40
+	var wg sync.WaitGroup
+	watchers := make([]*peer, 3)
+	for i := range peers {
+		p := r.connect()
+		wg.Go(func() {
+			data := fmt.Sprintf(`{"user_id":"u%d"}`, i/2) // two connections a user
+			for range rounds {
+				p.ask(channel, data)
+				p.send(protocol.EventUnsubscribe, map[string]string{"channel": channel})
+			}
+			p.ask(channel, fmt.Sprintf(`{"user_id":"last%d"}`, i))
+			p.until(protocol.EventMemberAdded, `{"user_id":"end"}`)
+		})
+	}
+	there := make([]map[string]bool, len(watchers))
+	for i := range watchers {
+		w := r.connect()
+		there[i] = map[string]bool{}
+		for _, id := range w.enter(channel, fmt.Sprintf("watcher%d", i), "null").Presence.IDs {
+			there[i][id] = true
+		}
+		wg.Go(func() { w.addUp(there[i]) })
+	}
+	eventually(t, "the last ones have come", func() bool {
+		_, body := r.request("GET", "/apps/3/channels/"+channel+"/users", "", "")
+		return strings.Count(body, "last") == peers && strings.Count(body, "watcher") == len(watchers) && !strings.Contains(body, `"id":"u`)
+	})
+	r.connect().ask(channel, `{"user_id":"end"}`)
+	wg.Wait()
+	for i, got := range there {
+		if len(got) != peers+len(watchers)+1 {
+			t.Errorf("watcher %d counts %v", i, got)
+		}
+	}
+}
+
+// addUp follows the member events until "end" has come.
+func (p *peer) addUp(there map[string]bool) {
+	for !there["end"] {
+		f, err := p.read()
+		var d struct {
+			UserID string `json:"user_id"`
+		}
+		if err == nil {
+			err = protocol.DecodeData(f.Data, &d)
+		}
+		if err != nil {
+			p.t.Error(err)
+			return
+		}
+		switch f.Event {
+		case protocol.EventMemberAdded:
+			there[d.UserID] = true
+		case protocol.EventMemberRemoved:
+			delete(there, d.UserID)
+		}
+	}
 }

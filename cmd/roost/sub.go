@@ -23,7 +23,8 @@ func newSubCommand() *cobra.Command {
 		Short: "Print the events of channels as they come",
 		Long: `Subscribe to channels of a push server, by default the one that runs on this
 machine, and print every event on a line of its own until interrupted. A lost
-connection is made again; what was published meanwhile is not printed.`,
+connection is made again; what was published meanwhile is printed first where the
+server keeps the channel's history, and else lost.`,
 		Example: `  roost sub news
   roost sub news private-orders --json | jq .data
   roost sub news --addr https://push.example.org --key key`,
@@ -57,6 +58,7 @@ func subscribe(cmd *cobra.Command, c *client.Client, channels []string, asJSON b
 				fail(err)
 			}
 		},
+		Missed:       func(channel string) { log.Warn("events were missed that no history has any more", "channel", channel) },
 		Subscribed:   func(channel string) { log.Info("subscribed", "channel", channel) },
 		Disconnected: func(err error, wait time.Duration) { log.Warn("connection lost", "err", err, "retry_in", wait) },
 	})
@@ -72,10 +74,11 @@ func subscribe(cmd *cobra.Command, c *client.Client, channels []string, asJSON b
 func printMessage(w io.Writer, m client.Message, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(w).Encode(struct {
-			Channel string `json:"channel"`
-			Event   string `json:"event"`
-			Data    string `json:"data"`
-		}{m.Channel, m.Event, m.Data})
+			Channel  string           `json:"channel"`
+			Event    string           `json:"event"`
+			Data     string           `json:"data"`
+			Position *client.Position `json:"position,omitempty"`
+		}{m.Channel, m.Event, m.Data, m.Position})
 	}
 	_, err := fmt.Fprintf(w, "%s %s %s\n", m.Channel, printable(m.Event), printable(m.Data))
 	return err
