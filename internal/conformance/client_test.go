@@ -19,7 +19,7 @@ var maskKey = [4]byte{0x37, 0xfa, 0x21, 0x3d}
 // sent is a client's frame: masked, with FIN, RSV and opcode as they stand in the
 // first octet.
 func sent[P []byte | string](first byte, payload P) []byte {
-	b := head(first, 0x80, len(payload))
+	b := append(make([]byte, 0, 14+len(payload)), head(first, 0x80, len(payload))...)
 	b = append(b, maskKey[:]...)
 	for i := range len(payload) {
 		b = append(b, payload[i]^maskKey[i%4])

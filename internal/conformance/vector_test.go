@@ -97,11 +97,10 @@ func (v *vector) cuts() map[string]cut {
 	if len(v.in) > maxSingles {
 		singles = every(1009)
 	}
-	cuts := map[string]cut{"whole": wholly, "singles": singles, "random": random(1)}
-	if !quick() {
-		cuts["random again"] = random(2)
+	if quick() {
+		return map[string]cut{"random": random(1)}
 	}
-	return cuts
+	return map[string]cut{"whole": wholly, "singles": singles, "random": random(1), "random again": random(2)}
 }
 
 // exchange writes in, cut up, and reads up to the server's FIN, which must come
