@@ -8,6 +8,8 @@ import (
 
 // ErrControlTooLong: the payload of a ping or pong exceeds 125 bytes (RFC 6455
 // section 5.5).
+//
+//lint:ignore ST1005 the words are those of Node's ws
 var ErrControlTooLong = errors.New("The data size must not be greater than 125 bytes")
 
 // ControlOptions are what is rarely wanted of a ping or pong. The zero value is Ping.

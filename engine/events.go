@@ -10,6 +10,8 @@ import (
 )
 
 // ErrNotRunning is returned by Close of a Server that is closed for good.
+//
+//lint:ignore ST1005 the words are those of Node's ws
 var ErrNotRunning = errors.New("The server is not running")
 
 // Close stops accepting: the port is free when it returns, handshakes under way

@@ -141,6 +141,8 @@ func (o *ServerOptions) conns() *ConnOptions {
 
 // ErrServerMode is returned by NewServer when its options say nothing of where
 // connections come from, or more than one thing.
+//
+//lint:ignore ST1005 the words are those of Node's ws
 var ErrServerMode = errors.New(`One and only one of the "port", "server", or "noServer" options must be specified`)
 
 // Port makes ServerOptions.Port; 0 is an ephemeral port.

@@ -3,7 +3,6 @@ package engine
 import (
 	"crypto/tls"
 	"errors"
-	"net/http"
 
 	"github.com/roost-ws/roost/codec"
 )
@@ -171,113 +170,6 @@ func (s *scratch) admit(c *Conn, r *Request, up *upgrade, rest []byte) {
 	}
 }
 
-// upgrade is what the answer to a good request says.
-type upgrade struct {
-	offered    []string // subprotocols
-	protocol   string
-	extensions string
-	deflate    *deflate // nil when not agreed
-	header     http.Header
-}
-
-// examine runs the handshake's checks that come before the hooks which verify, in
-// the order that Node's ws has them.
-func (s *Server) examine(r *Request) (up upgrade, err error) {
-	defer s.contain(&err)
-	if r.raw != nil {
-		err = r.raw.CheckUpgrade()
-	} else {
-		err = codec.CheckHTTP(r.http)
-	}
-	if err != nil {
-		return up, err
-	}
-	if !s.shouldHandle(r) {
-		return up, &RejectError{Status: http.StatusBadRequest}
-	}
-	if list, ok := r.lookup("Sec-WebSocket-Protocol"); ok {
-		if up.offered, err = codec.ParseProtocols(list); err != nil {
-			return up, err
-		}
-	}
-	if list, ok := r.lookup("Sec-WebSocket-Extensions"); ok && s.policy.deflate != nil {
-		err = up.negotiate(s.policy.deflate, list)
-	}
-	return up, err
-}
-
-// settle is what comes after the verdict.
-func (s *Server) settle(up *upgrade, r *Request) (err error) {
-	defer s.contain(&err)
-	if s.closing.Load() {
-		return &RejectError{Status: http.StatusServiceUnavailable}
-	}
-	if len(up.offered) > 0 {
-		up.protocol = up.offered[0]
-		if s.opts.HandleProtocols != nil {
-			up.protocol = s.opts.HandleProtocols(up.offered, r)
-		}
-	}
-	if s.opts.Headers != nil {
-		up.header = make(http.Header)
-		s.opts.Headers(up.header, r)
-	}
-	return nil
-}
-
-func (up *upgrade) negotiate(d *DeflateOptions, offers string) error {
-	params, answer, ok, err := d.Negotiate(offers)
-	if err == nil && ok {
-		up.extensions, up.deflate = answer, newDeflate(params, false)
-	}
-	return err
-}
-
-// ShouldHandle reports whether r's path is one of ours. It is for who routes
-// requests to several servers.
-func (s *Server) ShouldHandle(r *http.Request) bool { return s.shouldHandle(&Request{http: r}) }
-
-func (s *Server) shouldHandle(r *Request) bool {
-	switch {
-	case s.opts.ShouldHandle != nil:
-		return s.opts.ShouldHandle(r)
-	case s.opts.Path != "":
-		return r.Path() == s.opts.Path
-	}
-	return true
-}
-
-// answerTo is the response that err asks for.
-func answerTo(err error) []byte {
-	var he *codec.HandshakeError
-	var re *RejectError
-	switch {
-	case errors.As(err, &he):
-		return codec.AppendReject(nil, he.Status, he.Msg, he.Header)
-	case errors.As(err, &re):
-		status := re.Status
-		if status == 0 {
-			status = http.StatusUnauthorized
-		}
-		return codec.AppendReject(nil, status, re.Msg, re.Header)
-	}
-	return codec.AppendReject(nil, http.StatusUnauthorized, "", nil)
-}
-
-// refuse answers a request that is not let in.
-func (c *Conn) refuse(err error) { c.turnAway(answerTo(err)) }
-
-// turnAway sends an answer, and then FIN. What the peer still sends is dropped until
-// its own FIN or the handshake's time limit.
-func (c *Conn) turnAway(answer []byte) {
-	c.loop.stats.rejected.Add(1)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.set(flagFailed | flagSentEnd)
-	c.raw(answer)
-	c.seen.Store(c.loop.e.now())
-}
-
 // open answers with 101 and makes c an open WebSocket. It reports false when it
 // was terminated meanwhile.
 func (c *Conn) open(answer []byte, up *upgrade) bool {
@@ -322,18 +214,4 @@ func (c *Conn) raw(p []byte) {
 	room := c.out.room(len(p), &c.loop.bytes)
 	room.b = append(room.b, p...)
 	c.out.size += len(p)
-}
-
-// late answers a request that did not come, or a verdict, in time.
-func (c *Conn) late() {
-	if c.is(flagFailed|flagTLS) || c.policy.srv == nil {
-		c.kill()
-		return
-	}
-	c.loop.stats.rejected.Add(1)
-	c.set(flagFailed | flagSentEnd)
-	c.raw(codec.AppendReject(nil, http.StatusRequestTimeout, "", nil))
-	c.seen.Store(c.loop.now.Load())
-	c.loop.arm(c, c.loop.now.Load()+c.policy.handshake)
-	c.kick(markKick) // for what waits for a verdict
 }
