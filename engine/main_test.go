@@ -81,6 +81,7 @@ func stop(t testing.TB, s *Server) {
 	if !s.owned || t.Failed() {
 		return
 	}
+	s.e.table.each(func(c *Conn) { t.Errorf("a %v connection is still in the table", c.ReadyState()) })
 	for _, l := range s.e.loops {
 		if n := l.lent(); n != 0 {
 			t.Errorf("%d slices are still lent after shutdown", n)
