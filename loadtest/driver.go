@@ -32,15 +32,16 @@ type plan struct {
 
 // driver runs a scenario's loops. Its methods are called from Run's goroutine.
 type driver struct {
-	o      Options
-	plan   *plan
-	ctx    context.Context // ends when the caller wants it, or a loop fails
-	cancel context.CancelCauseFunc
-	loops  []*loop
-	done   sync.WaitGroup
-	report *Report
-	server *server
-	kernel *kernelProbe
+	o       Options
+	plan    *plan
+	ctx     context.Context // ends when the caller wants it, or a loop fails
+	cancel  context.CancelCauseFunc
+	loops   []*loop
+	done    sync.WaitGroup
+	report  *Report
+	server  *server
+	kernel  *kernelProbe
+	sampler *sampler
 }
 
 // progressTick is how often Progress is called.
@@ -63,6 +64,7 @@ func newDriver(ctx context.Context, scenario string, o Options, maxPayload int, 
 		o.Notice(n)
 	}
 	d.ctx, d.cancel = context.WithCancelCause(ctx)
+	d.sampler = newSampler(d)
 	d.plan = newPlan(&o, t, int64(maxPayload))
 	for i := range o.Loops {
 		share := o.Conns / o.Loops
@@ -152,6 +154,7 @@ func (d *driver) connect() {
 // run, and tells the progress meanwhile. It reports whether the run goes on.
 func (d *driver) wait(stage string, most time.Duration, done <-chan struct{}) bool {
 	begun := time.Now()
+	defer func() { d.sample(stage, true) }()
 	tick := time.NewTicker(progressTick)
 	defer tick.Stop()
 	var end <-chan time.Time
@@ -169,6 +172,7 @@ func (d *driver) wait(stage string, most time.Duration, done <-chan struct{}) bo
 		case <-end:
 			return true
 		case <-tick.C:
+			d.sample(stage, false)
 			d.o.Progress(d.progress(stage, time.Since(begun), most))
 		}
 	}
@@ -198,6 +202,7 @@ func (d *driver) finish() (*Report, error) {
 		c.Lost += l.opened - l.open
 	})
 	d.report.Failures = all.list()
+	d.report.Samples = d.sampler.samples
 	d.report.Interrupted = d.ctx.Err() != nil
 	d.report.Took = time.Since(d.plan.base)
 	d.leave()

@@ -157,9 +157,9 @@ func (e *Echo) measure(d *driver, scripts []*echo) *EchoReport {
 		r.Unanswered += s.unanswered
 	})
 	r.PerSecond = float64(r.Messages) / r.Measured.Seconds()
-	if r.Latency = raw.summary(); e.Rate > 0 {
+	if r.Latency = raw.whole(); e.Rate > 0 {
 		plain := r.Latency
-		r.Latency, r.Uncorrected = corrected.summary(), &plain
+		r.Latency, r.Uncorrected = corrected.whole(), &plain
 	}
 	r.ClientCPU = newCPU(clientAfter.total-clientBefore.total, clientAfter.system-clientBefore.system, r.Measured, r.Messages)
 	if d.server.known() {

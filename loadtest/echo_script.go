@@ -122,9 +122,11 @@ func (s *echo) message(c *conn, m codec.Message) error {
 		if due := s.dueOf(st, st.got); due >= s.from {
 			s.corrected.record(s.now - due)
 			s.raw.record(s.now - sent)
+			s.recent.record(s.now - due)
 		}
 	} else if inside {
 		s.raw.record(s.now - sent)
+		s.recent.record(s.now - sent)
 	}
 	st.got++
 	s.pump(c)

@@ -16,7 +16,18 @@ type Latency struct {
 	P99   time.Duration `json:"p99_ns"`
 	P999  time.Duration `json:"p999_ns"`
 	Max   time.Duration `json:"max_ns"`
+	// Curve is the whole distribution, for charts: rising quantiles.
+	Curve []Quantile `json:"curve,omitempty"`
 }
+
+// Quantile says that a share of all, in percent, took at most so long.
+type Quantile struct {
+	Percent float64       `json:"percent"`
+	At      time.Duration `json:"at_ns"`
+}
+
+// curvePercents are denser towards the tail, which charts stretch.
+var curvePercents = [...]float64{0, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92.5, 95, 97, 98, 99, 99.25, 99.5, 99.75, 99.9, 99.95, 99.99, 99.999, 100}
 
 // maxLatency is where histograms end; longer ones count as this.
 const maxLatency = int64(time.Hour)
@@ -27,6 +38,9 @@ type latency struct{ h *hdrhistogram.Histogram }
 func newLatency() *latency {
 	return &latency{hdrhistogram.New(1, maxLatency, 3)}
 }
+
+// newCoarse is a small one, to two digits, that is merged often.
+func newCoarse() *latency { return &latency{hdrhistogram.New(1, maxLatency, 2)} }
 
 func (l *latency) record(ns int64) {
 	// In range it cannot fail.
@@ -44,4 +58,15 @@ func (l *latency) summary() Latency {
 		P50:   at(50), P90: at(90), P99: at(99), P999: at(99.9),
 		Max: time.Duration(l.h.Max()),
 	}
+}
+
+// whole is the summary with its curve.
+func (l *latency) whole() Latency {
+	s := l.summary()
+	if s.Count > 0 {
+		for _, p := range curvePercents {
+			s.Curve = append(s.Curve, Quantile{p, time.Duration(l.h.ValueAtQuantile(p))})
+		}
+	}
+	return s
 }

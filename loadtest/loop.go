@@ -66,6 +66,7 @@ type loop struct {
 	deflated                       int // of those opened
 	pings, messages                uint64
 	handshakes                     *latency
+	recent                         *latency      // what the scenario measures, since the last sample
 	settled                        chan struct{} // closed when the last handshake has ended
 	settledAt                      int64
 	failures                       failures
@@ -93,6 +94,7 @@ func newLoop(p *plan, index, conns int) (*loop, error) {
 		due:        never,
 		sweep:      never,
 		handshakes: newLatency(),
+		recent:     newCoarse(),
 		settled:    make(chan struct{}),
 	}
 	if p.tls != nil || p.offer != nil {

@@ -23,6 +23,8 @@ type Report struct {
 
 	Idle *IdleReport `json:"idle,omitempty"`
 	Echo *EchoReport `json:"echo,omitempty"`
+
+	Samples []Sample `json:"samples"` // the run over time
 }
 
 // Connections counts a run's connections.

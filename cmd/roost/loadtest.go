@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,14 +20,15 @@ limited it: connections and messages a second, latency from a histogram, the ser
 it runs on this machine), and why connections failed.
 
 Before the first connection it compares what the run needs with what this machine allows, and prints the commands that mend it.
-Ctrl-C ends a run with the report so far. The exit code is 1 when no connection could be opened or replies were corrupt.`,
+Ctrl-C ends a run with the report so far. The exit code is 1 when no connection could be opened or replies were corrupt,
+4 when an expectation failed (--expect), and 3 when diff finds a figure worse.`,
 		Example: `  roost loadtest idle ws://127.0.0.1:8080/ --conns 15k
   roost loadtest echo ws://127.0.0.1:8081/ --conns 1000 --inflight 16`,
 		Args:                       refuseUnknownCommand,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SuggestionsMinimumDistance: 2,
 	}
-	cmd.AddCommand(newLoadtestIdleCommand(), newLoadtestEchoCommand())
+	cmd.AddCommand(newLoadtestIdleCommand(), newLoadtestEchoCommand(), newLoadtestReportCommand(), newLoadtestDiffCommand())
 	for _, c := range cmd.Commands() {
 		wrapArgs(c)
 	}
@@ -89,8 +87,8 @@ counts from then, so that a server that stalls cannot hide it (coordinated omiss
   # latency at a load that is given: 50,000 a second over all connections
   roost loadtest echo ws://127.0.0.1:8081/ --conns 1000 --rate 50k --duration 30s
 
-  # for a program
-  roost loadtest echo ws://127.0.0.1:8081/ --quiet --json --out echo.json`,
+  # in CI: exit code 4 unless both hold
+  roost loadtest echo ws://127.0.0.1:8081/ --rate 10k --expect 'p99<20ms' --expect 'loss==0' --out run.json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			echo.Rate = float64(rate)
@@ -115,6 +113,9 @@ counts from then, so that a server that stalls cannot hide it (coordinated omiss
 type runScenario func(context.Context, loadtest.Options) (*loadtest.Report, error)
 
 func (l *loadtestFlags) run(cmd *cobra.Command, url string, scenario runScenario) error {
+	if err := l.outcome.parse(); err != nil {
+		return err
+	}
 	o, err := l.options(url)
 	if err != nil {
 		return err
@@ -126,7 +127,7 @@ func (l *loadtestFlags) run(cmd *cobra.Command, url string, scenario runScenario
 	report, err := scenario(ctx, o)
 	live.end()
 	if report != nil {
-		err = errors.Join(err, l.write(cmd.OutOrStdout(), report))
+		err = errors.Join(err, l.outcome.write(cmd.OutOrStdout(), report))
 	}
 	switch {
 	case errors.Is(err, loadtest.ErrOptions):
@@ -134,26 +135,10 @@ func (l *loadtestFlags) run(cmd *cobra.Command, url string, scenario runScenario
 	case err != nil:
 		return err
 	}
+	if err := l.outcome.check(report); err != nil {
+		return leaveWith(cmd, exitUnexpected, err)
+	}
 	return verdict(report)
-}
-
-// write prints the report, to --out when that is given.
-func (l *loadtestFlags) write(stdout io.Writer, r *loadtest.Report) (err error) {
-	w := stdout
-	if l.out != "" {
-		file, err := os.Create(l.out)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-		w = file
-	}
-	if l.json {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(r)
-	}
-	return r.WriteText(w)
 }
 
 // verdict is the error of a run that measured nothing, or found the server wrong.

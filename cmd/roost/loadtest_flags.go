@@ -17,8 +17,8 @@ type loadtestFlags struct {
 	sources               []string
 	pids                  []int
 	peer                  peerFlags
-	json, quiet           bool
-	out                   string
+	outcome               outcomeFlags
+	quiet                 bool
 }
 
 // register adds the flags. The connection rate has the name given, since a
@@ -32,8 +32,7 @@ func (l *loadtestFlags) register(f *pflag.FlagSet, rate string) {
 	f.StringArrayVar(&l.sources, "source-ip", nil, "connect from this `address`, or range of addresses, in turn (repeatable)")
 	f.IntSliceVar(&l.pids, "server-pid", nil, "the server's process, for its CPU and memory (default: found by its listening socket)")
 	l.peer.register(f)
-	f.BoolVar(&l.json, "json", false, "print the report as JSON")
-	f.StringVar(&l.out, "out", "", "write the report to this `file`")
+	l.outcome.register(f)
 	f.BoolVarP(&l.quiet, "quiet", "q", false, "print no progress")
 }
 

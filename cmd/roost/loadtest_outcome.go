@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/roost-ws/roost/loadtest"
+)
+
+// Exit codes of loadtest besides those that all commands have.
+const (
+	exitWorse      = 3 // diff: a figure is worse by more than the threshold
+	exitUnexpected = 4 // an expectation failed
+)
+
+// leaveWith says what is wrong and ends the process with a code of loadtest's own.
+// Everything is written and closed by then.
+func leaveWith(cmd *cobra.Command, code int, err error) error {
+	fmt.Fprintf(cmd.ErrOrStderr(), "roost: %v\n", err)
+	os.Exit(code)
+	return err
+}
+
+// outcomeFlags say where a report goes and what it has to show.
+type outcomeFlags struct {
+	json     bool
+	out, csv string
+	expect   []string
+	expected []loadtest.Expectation
+}
+
+func (o *outcomeFlags) register(f *pflag.FlagSet) {
+	f.BoolVar(&o.json, "json", false, "print the report as JSON")
+	f.StringVar(&o.out, "out", "", "write the report as JSON to this `file` too, for report and diff")
+	f.StringVar(&o.csv, "csv", "", "write the run over time to this `file`, a line a second")
+	f.StringArrayVar(&o.expect, "expect", nil, "exit with 4 unless this holds, as 'p99<20ms', 'loss==0' or 'errors<0.1%' (repeatable)")
+}
+
+// parse reads the expectations, before a run is spent on a mistyped one.
+func (o *outcomeFlags) parse() error {
+	for _, text := range o.expect {
+		e, err := loadtest.ParseExpectation(text)
+		if err != nil {
+			return usageError{fmt.Errorf("--expect: %w", err)}
+		}
+		o.expected = append(o.expected, e)
+	}
+	return nil
+}
+
+// write prints the report and writes the files.
+func (o *outcomeFlags) write(stdout io.Writer, r *loadtest.Report) error {
+	show := r.WriteText
+	if o.json {
+		show = jsonOf(r)
+	}
+	return errors.Join(show(stdout), toFile(o.out, jsonOf(r)), toFile(o.csv, r.WriteCSV))
+}
+
+// check is the error of the expectations that failed.
+func (o *outcomeFlags) check(r *loadtest.Report) (failed error) {
+	for _, e := range o.expected {
+		failed = errors.Join(failed, e.Check(r))
+	}
+	return failed
+}
+
+func jsonOf(r *loadtest.Report) func(io.Writer) error {
+	return func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(r)
+	}
+}
+
+// toFile writes a file, if it has a name.
+func toFile(name string, write func(io.Writer) error) (err error) {
+	if name == "" {
+		return nil
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return write(file)
+}

@@ -1,0 +1,131 @@
+package loadtest
+
+import "time"
+
+// Figure is one number of a report under a name that stays the same between
+// versions: what expectations and comparisons are written in.
+type Figure struct {
+	Name  string  // "p99", "rate", "loss" …
+	Unit  Unit    // what Value counts
+	Value float64 // nanoseconds, bytes, a share from 0 to 1, or a plain number
+	// Good is how it should go: 1 up, -1 down. 0 is a circumstance and not a result.
+	Good int
+}
+
+// Unit is what a figure counts.
+type Unit uint8
+
+// The units of figures.
+const (
+	Number Unit = iota
+	Duration
+	Share
+	Bytes
+)
+
+// figureSpec is how a figure is counted and what is good for it.
+type figureSpec struct {
+	unit Unit
+	good int
+	gate bool // steady enough that a change between two runs means something
+}
+
+// figureSpecs are all figures there are.
+var figureSpecs = map[string]figureSpec{
+	"opened": {Number, 1, true}, "failed": {Number, -1, true}, "lost": {Number, -1, true},
+	"errors": {Share, -1, true}, "connect-rate": {Number, 1, true},
+	"handshake-p50": {Duration, -1, true}, "handshake-p99": {Duration, -1, false}, "handshake-max": {Duration, -1, false},
+	"messages": {Number, 0, false}, "rate": {Number, 1, true}, "loss": {Share, -1, true},
+	"unanswered": {Number, -1, false}, "late": {Number, -1, false},
+	"mean": {Duration, -1, false}, "p50": {Duration, -1, true}, "p90": {Duration, -1, false}, "p99": {Duration, -1, true},
+	"p99.9": {Duration, -1, false}, "max": {Duration, -1, false}, "uncorrected-p50": {Duration, 0, false}, "uncorrected-p99": {Duration, 0, false},
+	"server-cpu": {Duration, -1, true}, "server-cores": {Number, 0, false}, "client-cpu": {Duration, 0, false}, "client-cores": {Number, 0, false},
+	"silent": {Number, -1, true}, "user-bytes": {Bytes, -1, true}, "kernel-bytes": {Bytes, -1, false},
+}
+
+// Figures returns what r has, in a fixed order. A figure that was not measured, such
+// as a latency without messages, is left out.
+func (r *Report) Figures() []Figure {
+	var all []Figure
+	add := func(name string, value float64) {
+		spec := figureSpecs[name]
+		all = append(all, Figure{Name: name, Unit: spec.unit, Value: value, Good: spec.good})
+	}
+	c := &r.Connections
+	add("opened", float64(c.Opened))
+	add("failed", float64(c.Failed))
+	add("lost", float64(c.Lost))
+	if c.Wanted > 0 {
+		add("errors", float64(c.Failed+c.Lost)/float64(c.Wanted))
+	}
+	if c.Opened > 0 {
+		add("connect-rate", c.PerSecond)
+		add("handshake-p50", float64(c.Handshake.P50))
+		add("handshake-p99", float64(c.Handshake.P99))
+		add("handshake-max", float64(c.Handshake.Max))
+	}
+	if r.Echo != nil {
+		r.Echo.figures(add)
+	}
+	if r.Idle != nil {
+		r.Idle.figures(add)
+	}
+	return all
+}
+
+func (e *EchoReport) figures(add func(string, float64)) {
+	add("messages", float64(e.Messages))
+	add("rate", e.PerSecond)
+	if due := e.Messages + e.Unanswered; due > 0 {
+		add("loss", float64(e.Unanswered)/float64(due))
+	}
+	add("unanswered", float64(e.Unanswered))
+	if e.Rate > 0 {
+		add("late", float64(e.Late))
+	}
+	if l := &e.Latency; l.Count > 0 {
+		for _, f := range []struct {
+			name string
+			at   time.Duration
+		}{{"mean", l.Mean}, {"p50", l.P50}, {"p90", l.P90}, {"p99", l.P99}, {"p99.9", l.P999}, {"max", l.Max}} {
+			add(f.name, float64(f.at))
+		}
+	}
+	if u := e.Uncorrected; u != nil && u.Count > 0 {
+		add("uncorrected-p50", float64(u.P50))
+		add("uncorrected-p99", float64(u.P99))
+	}
+	if s := e.ServerCPU; s != nil && e.Messages > 0 {
+		add("server-cpu", float64(s.PerMessage))
+		add("server-cores", s.Cores)
+	}
+	if e.Messages > 0 {
+		add("client-cpu", float64(e.ClientCPU.PerMessage))
+	}
+	add("client-cores", e.ClientCPU.Cores)
+}
+
+func (i *IdleReport) figures(add func(string, float64)) {
+	if i.Verified != nil {
+		add("silent", float64(i.Verified.Silent))
+	}
+	if i.Memory != nil && i.Memory.User != nil {
+		add("user-bytes", i.Memory.User.PerConnection)
+	}
+	if i.Memory != nil && i.Memory.Kernel != nil {
+		add("kernel-bytes", i.Memory.Kernel.PerConnection)
+	}
+}
+
+// Text writes the value with its unit.
+func (f Figure) Text() string {
+	switch f.Unit {
+	case Duration:
+		return span(time.Duration(f.Value))
+	case Share:
+		return trimmed(f.Value*100) + " %"
+	case Bytes:
+		return trimmed(f.Value) + " B"
+	}
+	return trimmed(f.Value)
+}

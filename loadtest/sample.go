@@ -1,0 +1,132 @@
+package loadtest
+
+import (
+	"encoding/csv"
+	"io"
+	"strconv"
+	"time"
+)
+
+// Sample is what one interval of a run saw.
+type Sample struct {
+	At       time.Duration `json:"at_ns"` // its end, since the run began
+	Length   time.Duration `json:"length_ns"`
+	Stage    string        `json:"stage"`
+	Open     int           `json:"open"`     // connections that stand at its end
+	Opened   int           `json:"opened"`   // handshakes done in it
+	Failed   int           `json:"failed"`   // handshakes failed in it
+	Lost     int           `json:"lost"`     // connections ended in it, not by us
+	Messages uint64        `json:"messages"` // came in it
+	// Latencies of the messages that came in it; 0 without any.
+	P50 time.Duration `json:"p50_ns"`
+	P99 time.Duration `json:"p99_ns"`
+	Max time.Duration `json:"max_ns"`
+
+	ServerCores float64 `json:"server_cores"` // processor time over Length; 0 when unknown
+	ServerRSS   int64   `json:"server_rss"`   // bytes at its end; -1 = unknown
+	ClientCores float64 `json:"client_cores"`
+}
+
+// sampler makes a run's samples. It belongs to Run's goroutine.
+type sampler struct {
+	at             time.Duration // when the interval began
+	server, client time.Duration // processor time until then
+	opened, failed int           // counted until then
+	lost           int
+	messages       uint64
+	samples        []Sample
+	every          time.Duration
+	recent         *latency // of the interval, all loops together
+}
+
+const (
+	sampleEvery = time.Second
+	// maxSamples bounds a long run's series: above it neighbours become one.
+	maxSamples = 3600
+)
+
+func newSampler(d *driver) *sampler {
+	return &sampler{server: d.server.cpu(), client: ownCPU().total, every: sampleEvery, samples: []Sample{}, recent: newCoarse()}
+}
+
+// sample ends the interval, if it is long enough or has to.
+func (d *driver) sample(stage string, must bool) {
+	s := d.sampler
+	now := time.Since(d.plan.base)
+	length := now - s.at
+	if length < s.every && (!must || length < s.every/10) {
+		return
+	}
+	p := Sample{At: now, Length: length, Stage: stage}
+	opened, failed, messages := 0, 0, uint64(0)
+	s.recent.h.Reset()
+	d.each(func(l *loop) {
+		opened += l.opened
+		failed += l.failed
+		messages += l.messages
+		p.Open += l.open
+		s.recent.merge(l.recent)
+		l.recent.h.Reset()
+	})
+	lost := opened - p.Open
+	p.Opened, p.Failed, p.Messages, p.Lost = opened-s.opened, failed-s.failed, messages-s.messages, lost-s.lost
+	if s.recent.h.TotalCount() > 0 {
+		sum := s.recent.summary()
+		p.P50, p.P99, p.Max = sum.P50, sum.P99, sum.Max
+	}
+	server, client := d.server.cpu(), ownCPU().total
+	p.ServerCores = max(0, (server-s.server).Seconds()/length.Seconds())
+	p.ClientCores = (client - s.client).Seconds() / length.Seconds()
+	p.ServerRSS = d.server.rss()
+	s.at, s.server, s.client = now, server, client
+	s.opened, s.failed, s.messages, s.lost = opened, failed, messages, lost
+	if s.samples = append(s.samples, p); len(s.samples) > maxSamples {
+		s.thin()
+	}
+}
+
+// thin joins neighbours, and makes the intervals to come twice as long.
+func (s *sampler) thin() {
+	joined := s.samples[:0]
+	for i := 0; i+1 < len(s.samples); i += 2 {
+		joined = append(joined, join(s.samples[i], s.samples[i+1]))
+	}
+	if n := len(s.samples); n%2 == 1 {
+		joined = append(joined, s.samples[n-1])
+	}
+	s.samples = joined
+	s.every *= 2
+}
+
+// join is two intervals as one. Its percentiles are the higher of the two.
+func join(a, b Sample) Sample {
+	whole := a.Length + b.Length
+	weigh := func(x, y float64) float64 {
+		return (x*a.Length.Seconds() + y*b.Length.Seconds()) / whole.Seconds()
+	}
+	b.ServerCores, b.ClientCores = weigh(a.ServerCores, b.ServerCores), weigh(a.ClientCores, b.ClientCores)
+	b.Length = whole
+	b.Opened += a.Opened
+	b.Failed += a.Failed
+	b.Lost += a.Lost
+	b.Messages += a.Messages
+	b.P50, b.P99, b.Max = max(a.P50, b.P50), max(a.P99, b.P99), max(a.Max, b.Max)
+	return b
+}
+
+// WriteCSV writes the report's samples, one a line, under a line of names.
+func (r *Report) WriteCSV(w io.Writer) error {
+	c := csv.NewWriter(w)
+	// The writer keeps its first error, which Error returns.
+	_ = c.Write([]string{"seconds", "length_s", "stage", "open", "opened", "failed", "lost", "messages", "per_second",
+		"p50_ms", "p99_ms", "max_ms", "server_cores", "server_rss", "client_cores"})
+	number := func(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
+	ms := func(d time.Duration) string { return number(d.Seconds() * 1e3) }
+	for _, s := range r.Samples {
+		_ = c.Write([]string{number(s.At.Seconds()), number(s.Length.Seconds()), s.Stage, strconv.Itoa(s.Open), strconv.Itoa(s.Opened),
+			strconv.Itoa(s.Failed), strconv.Itoa(s.Lost), strconv.FormatUint(s.Messages, 10), number(float64(s.Messages) / s.Length.Seconds()),
+			ms(s.P50), ms(s.P99), ms(s.Max), number(s.ServerCores), strconv.FormatInt(s.ServerRSS, 10), number(s.ClientCores)})
+	}
+	c.Flush()
+	return c.Error()
+}
