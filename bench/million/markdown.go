@@ -34,7 +34,7 @@ func (g *guest) markdown(md *strings.Builder) {
 		{"failed, lost", fmt.Sprintf("%s, %s", count(c.Failed), count(c.Lost))},
 		{"echoed, each after all were open", fmt.Sprintf("%s (%s silent), in %.0f s", count(i.Verified.Echoed), count(i.Verified.Silent), i.Verified.Took.Seconds())},
 		{"server's resident memory", fmt.Sprintf("**%.1f MB** (%.1f MB before the first)", mb(i.Memory.User.After), mb(i.Memory.User.Before))},
-		{"– its peak, sampled every 5 s", fmt.Sprintf("%.1f MB", mb(g.PeakRSS))},
+		{"– its peak until they closed, sampled every 5 s", fmt.Sprintf("%.1f MB", mb(g.PeakRSS))},
 		{"– a connection", fmt.Sprintf("%.0f B", i.Memory.User.PerConnection)},
 		{"kernel's memory, both ends, a connection", fmt.Sprintf("%.0f B", i.Memory.Kernel.PerConnection)},
 		{"kernel slab in all", fmt.Sprintf("%.2f GB", mb(g.slab())/1000)},

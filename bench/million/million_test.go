@@ -24,6 +24,16 @@ func TestThinningKeepsTheLastSample(t *testing.T) {
 	}
 }
 
+func TestWhatComesAfterAllStoodIsLeftOut(t *testing.T) {
+	all := []sample{{Sockets: 1}, {Sockets: 9}, {Sockets: 9, RSS: 1}, {Sockets: 8, RSS: 2}, {Sockets: 1}}
+	if got := untilClosing(all); len(got) != 3 || got[2].RSS != 1 {
+		t.Errorf("%+v, want the first three", got)
+	}
+	if got := untilClosing(nil); len(got) != 0 {
+		t.Errorf("%+v of nothing", got)
+	}
+}
+
 // The guest may be in the middle of a line.
 func TestSamplesThatAreNotWholeAreLeftOut(t *testing.T) {
 	b := bench{options: options{cache: t.TempDir()}}

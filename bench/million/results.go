@@ -36,7 +36,7 @@ type guest struct {
 	ServerFlags string   `json:"server_flags"`
 	ClientFlags string   `json:"client_flags"`
 	Report      report   `json:"report"`
-	PeakRSS     int64    `json:"peak_rss"` // of the samples
+	PeakRSS     int64    `json:"peak_rss"` // of the samples: while connections opened and stood
 	Samples     []sample `json:"samples"`
 }
 
@@ -121,6 +121,18 @@ func cpuModel() string {
 		}
 	}
 	return "unknown processor"
+}
+
+// untilClosing leaves out what came after all connections stood: that a million
+// close at once is another load.
+func untilClosing(all []sample) []sample {
+	end, most := 0, 0
+	for i, s := range all {
+		if s.Sockets >= most {
+			end, most = i+1, s.Sockets
+		}
+	}
+	return all[:end]
 }
 
 // thin keeps about n of the samples, the last among them.
