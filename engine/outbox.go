@@ -53,8 +53,13 @@ func (o *outbox) empty() bool { return o.size == 0 }
 // newCork returns an outbox with room for a turn's output.
 func (l *loop) newCork() *outbox {
 	o := l.outs.get()
-	o.chunks = append(o.chunks, chunk{b: l.bytes.Get(corkSize)[:0]})
+	l.cork(o)
 	return o
+}
+
+// cork gives an empty outbox that room.
+func (l *loop) cork(o *outbox) {
+	o.chunks = append(o.chunks, chunk{b: l.bytes.Get(corkSize)[:0]})
 }
 
 // room returns the last chunk when it is the outbox's own and has n bytes free,

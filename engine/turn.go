@@ -80,7 +80,8 @@ func (s *scratch) contain(c *Conn) {
 	c.mu.Lock()
 	c.fail(CodeInternal, nil)
 	c.mu.Unlock()
-	c.kick(markRead | markHangup) // the turn broke off before it said what is left to read (R7)
+	// The turn broke off before it said what is left to read (R7).
+	c.kick(markRead | markHangup)
 	defer s.contain(c) // Drain and Close may panic too
 	if s.uncork(c) {
 		s.finish(c)
@@ -161,6 +162,9 @@ func (s *scratch) part(c *Conn) {
 	switch {
 	case out == s.out && out.empty():
 		c.out = nil
+		if len(out.chunks) == 0 { // a large frame took the cork's place
+			l.cork(out)
+		}
 	case out == s.out: // the connection keeps it, and the worker needs another
 		out.settle(&l.bytes)
 		s.out = l.newCork()
