@@ -21,7 +21,8 @@ var ErrNotRunning = errors.New("The server is not running")
 // The server is closed for good when the last of them is gone; with
 // NoClientTracking and no listener of its own, at once. OnClose is called then, and
 // an engine that the server made for itself ends. Close in between does nothing;
-// after that it returns ErrNotRunning.
+// after that it returns ErrNotRunning. It waits for the loop that accepts: a
+// handler on that very loop (DispatchLoop) calls it on a goroutine of its own.
 func (s *Server) Close() error { return s.CloseThen(nil) }
 
 // CloseThen is Close that calls done, on a goroutine of its own, after OnClose: with
