@@ -30,10 +30,13 @@ func (w *world) check() {
 		}
 	}
 	for fd, s := range w.k.sockets {
+		c := w.e.table.get(int32(fd))
 		if s == nil || s.listens {
+			if c != nil {
+				w.fail("fd %d: not open, and in the table (R5)", fd)
+			}
 			continue
 		}
-		c := w.e.table.get(int32(fd))
 		if c == nil {
 			w.fail("fd %d is open, and no connection has it", fd)
 			return
@@ -114,6 +117,9 @@ func (w *world) checkQuiet() {
 			w.fail("fd %d: %d bytes are queued, the socket has room, and nobody writes", s.fd, c.out.size)
 		case c.rests() && !c.waits() && !c.is(flagDeaf):
 			w.fail("fd %d: undecoded bytes on a connection that is not paused", s.fd)
+		}
+		if c != nil && c.is(flagGotClose) && c.is(flagSentEnd) && !c.is(flagBroken) && !s.shut && c.unsent() == 0 {
+			w.fail("fd %d: both close frames were exchanged, and no FIN follows", s.fd)
 		}
 		w.checkLimits(s, c)
 	}
