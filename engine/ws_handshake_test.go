@@ -164,9 +164,15 @@ func TestHandlersSetInOpenMissNothing(t *testing.T) {
 // A handler may be exchanged at any time, also for nothing.
 func TestHandlersAreReplaced(t *testing.T) {
 	j := newJournal()
-	s := serve(t, ServerOptions{Handler: j.handler()})
+	h := j.handler()
+	open := h.Open
+	h.Open = func(c *Conn, r *Request) {
+		open(c, r)
+		c.OnPong(nil) // which makes Open no function of its own: it is called once
+	}
+	s := serve(t, ServerOptions{Handler: h})
 	p, c := j.opened(t, s)
-	p.text("1")
+	p.write(frameOf(codec.Pong, "unheard"), frameOf(Text, "1"))
 	j.want(t, "text 1")
 	c.OnMessage(func(c *Conn, m Message) {
 		j.note("new %s", m.Data)
@@ -315,6 +321,33 @@ func TestHandleUpgradeConn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// R7: what the peer said and its FIN may both be there before the engine has the
+// connection.
+func TestR7EndBeforeTheUpgrade(t *testing.T) {
+	dispatches(t, func(t *testing.T, cfg Config) {
+		j := newJournal()
+		s := start(t, ServerOptions{Config: cfg, Handler: j.handler()})
+		for range 100 {
+			near, far := pairOf(t, "tcp")
+			if _, err := far.Write(append([]byte(upgradeHead), frameOf(Text, "all")...)); err != nil {
+				t.Fatal(err)
+			}
+			if err := far.(*net.TCPConn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			head := make([]byte, len(upgradeHead))
+			if _, err := io.ReadFull(near, head); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.HandleUpgradeConn(near, nil, head); err != nil {
+				t.Fatal(err)
+			}
+			j.want(t, "open", "text all", "close 1006")
+			far.Close()
+		}
+	})
 }
 
 func TestHandleUpgradeConnRefuses(t *testing.T) {
