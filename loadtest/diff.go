@@ -66,12 +66,13 @@ func WriteDiff(w io.Writer, changes []Change) error {
 		if c.Worse {
 			mark = "worse"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t\n", c.After.Name, c.Before.Text(), c.After.Text(), c.text(), mark)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t\n", c.After.Name, c.Before.Text(), c.After.Text(), c.Text(), mark)
 	}
 	return t.Flush()
 }
 
-func (c Change) text() string {
+// Text writes the change in percent.
+func (c Change) Text() string {
 	r := c.Ratio()
 	if math.IsInf(r, 0) || math.IsNaN(r) {
 		return "was 0"

@@ -30,7 +30,9 @@ func leaveWith(cmd *cobra.Command, code int, err error) error {
 // outcomeFlags say where a report goes and what it has to show.
 type outcomeFlags struct {
 	json     bool
-	out, csv string
+	out      string
+	csv      string
+	html     string
 	expect   []string
 	expected []loadtest.Expectation
 }
@@ -39,6 +41,7 @@ func (o *outcomeFlags) register(f *pflag.FlagSet) {
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
 	f.StringVar(&o.out, "out", "", "write the report as JSON to this `file` too, for report and diff")
 	f.StringVar(&o.csv, "csv", "", "write the run over time to this `file`, a line a second")
+	f.StringVar(&o.html, "html", "", "write the report with charts to this `file`, one page that needs nothing else")
 	f.StringArrayVar(&o.expect, "expect", nil, "exit with 4 unless this holds, as 'p99<20ms', 'loss==0' or 'errors<0.1%' (repeatable)")
 }
 
@@ -60,7 +63,7 @@ func (o *outcomeFlags) write(stdout io.Writer, r *loadtest.Report) error {
 	if o.json {
 		show = jsonOf(r)
 	}
-	return errors.Join(show(stdout), toFile(o.out, jsonOf(r)), toFile(o.csv, r.WriteCSV))
+	return errors.Join(show(stdout), toFile(o.out, jsonOf(r)), toFile(o.csv, r.WriteCSV), toFile(o.html, r.WriteHTML))
 }
 
 // check is the error of the expectations that failed.

@@ -12,11 +12,14 @@ import (
 )
 
 func TestLoadtestExpectationsExitWith4AndNameWhatFailed(t *testing.T) {
-	url, out := peerEcho(t), filepath.Join(t.TempDir(), "run.json")
+	url, out, page := peerEcho(t), filepath.Join(t.TempDir(), "run.json"), filepath.Join(t.TempDir(), "run.html")
 	run := []string{"loadtest", "echo", url, "--conns", "5", "--duration", "100ms", "--warmup", "0s", "--quiet"}
-	code, _, stderr := runRoost(t, nil, append(run, "--out", out, "--expect", "loss==0", "--expect", "p99<20s", "--expect", "errors<0.1%")...)
+	code, _, stderr := runRoost(t, nil, append(run, "--out", out, "--html", page, "--expect", "loss==0", "--expect", "p99<20s", "--expect", "errors<0.1%")...)
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	if text, err := os.ReadFile(page); err != nil || !strings.HasPrefix(string(text), "<!doctype html>") {
+		t.Errorf("no page: %v", err)
 	}
 	again := []string{"loadtest", "report", out}
 	for _, args := range [][]string{run, again} {
