@@ -71,8 +71,8 @@ func (c *Conn) keepAfter(w waiting, size int) {
 // goOn sends what waited, now that the message before it is whole. Under mu, and
 // under the deflate's mu where there is one, so that nothing comes between.
 func (c *Conn) goOn() {
-	if !c.is(flagAfter) {
-		return
+	if !c.is(flagAfter) || c.ReadyState() != Open {
+		return // at the end abandon tells of them, after what was sent before
 	}
 	c.unset(flagAfter)
 	messages := c.ext.after.messages

@@ -186,10 +186,12 @@ func (s *scratch) finish(c *Conn) {
 	}
 	c.mu.Lock()
 	c.setState(Closed)
-	c.abandon()
 	var unsent []ack
+	if c.out != nil {
+		c.out.reset(&l.bytes)
+	}
+	c.abandon() // what was sent later is told of later
 	if out := c.out; out != nil {
-		out.reset(&l.bytes)
 		unsent = c.takeAcks()
 		l.outs.put(out)
 		c.out = nil
