@@ -23,8 +23,10 @@ func (w *world) call(p *simPeer, outside bool) {
 	}
 	c := p.c
 	switch n := w.rng.IntN(100); {
-	case n < 40:
+	case n < 35:
 		p.sends()
+	case n < 40:
+		p.writes()
 	case n < 52:
 		w.log("peer %d: Pause", p.id)
 		c.Pause()
@@ -81,7 +83,7 @@ func (p *simPeer) sends() {
 		op = Binary
 	}
 	var o SendOptions
-	o.More = w.chance(12)
+	o.More = p.writer == nil && w.chance(12)
 	if w.chance(5) {
 		o.Done = p.ticket()
 	}
@@ -97,6 +99,10 @@ func (p *simPeer) sends() {
 		if o.Done != nil {
 			p.dones = p.dones[:len(p.dones)-1]
 		}
+		return
+	}
+	if p.writer != nil {
+		p.writer.behind = append(p.writer.behind, m)
 		return
 	}
 	if p.partial {

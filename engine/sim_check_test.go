@@ -139,7 +139,7 @@ func (w *world) checkLimits(s *endpoint, c *Conn) {
 		w.fail("fd %d: its closing takes %d ticks", s.fd, quiet)
 	case c.ReadyState() != Open && c.due == 0:
 		w.fail("fd %d: %v and without a timer", s.fd, c.ReadyState())
-	case c.is(flagBlocked) && p.stall != 0 && (c.due == 0 || now-c.out.since > p.stall+1):
+	case c.ReadyState() == Open && c.is(flagBlocked) && p.stall != 0 && (c.due == 0 || now-c.out.since > p.stall+1):
 		w.fail("fd %d: blocked since tick %d, now %d, timer at %d", s.fd, c.out.since, now, c.due)
 	case (p.idle != 0 || p.ping != 0) && c.due == 0:
 		w.fail("fd %d: open and without a timer", s.fd)

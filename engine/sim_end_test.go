@@ -12,6 +12,9 @@ func (w *world) calm() {
 			if p.c != nil && p.opened {
 				p.paused = false
 				p.c.Resume()
+				if p.writer != nil {
+					p.endWriter()
+				}
 				if p.partial && p.c.ReadyState() == Open {
 					p.sends() // what was published waits for the last fragment
 				}

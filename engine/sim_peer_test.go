@@ -53,6 +53,7 @@ type simPeer struct {
 	want    []said // sent to it and not yet read
 	parts   []byte // of a message in fragments
 	partial bool
+	writer  *writing
 	serial  int
 	dones   []int
 	tickets int
