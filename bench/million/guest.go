@@ -131,6 +131,7 @@ func (b *bench) readGuest() error {
 	if err := json.Unmarshal(text, &g.Report); err != nil {
 		return err
 	}
+	g.Date = date(g.Report.Started)
 	opening := untilClosing(b.samples())
 	g.Samples = thin(opening, 40)
 	for _, s := range opening {

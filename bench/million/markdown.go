@@ -46,12 +46,15 @@ func (g *guest) markdown(md *strings.Builder) {
 	}
 }
 
-// slab is the most that the slab allocator held.
-func (g *guest) slab() (most int64) {
+// slab is what the slab allocator held when all connections had been opened.
+func (g *guest) slab() int64 {
+	var full sample
 	for _, s := range g.Samples {
-		most = max(most, s.Slab)
+		if s.Sockets > full.Sockets {
+			full = s
+		}
 	}
-	return most
+	return full.Slab
 }
 
 func table(md *strings.Builder, rows [][2]string) {

@@ -51,6 +51,7 @@ type sample struct {
 
 // report is what is read of a report of roost loadtest.
 type report struct {
+	Started     time.Time `json:"started"`
 	Connections struct {
 		Wanted    int           `json:"wanted"`
 		Opened    int           `json:"opened"`
@@ -85,12 +86,14 @@ type growth struct {
 
 func newRecord(ctx context.Context, o options) record {
 	return record{
-		Date:    time.Now().UTC().Format("2006-01-02 15:04 UTC"),
+		Date:    date(time.Now()),
 		Machine: fmt.Sprintf("%s, %d cores, Linux %s", cpuModel(), runtime.NumCPU(), output(ctx, "uname", "-r")),
 		Roost:   output(ctx, o.roostBin, "version"),
 		Command: command(o),
 	}
 }
+
+func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // command is the run's command line, without where files lie.
 func command(o options) string {
