@@ -110,8 +110,8 @@ func (c *Conn) flush() {
 	case nil:
 		if c.is(flagBlocked) {
 			c.unset(flagBlocked)
-			c.rearm()
 		}
+		c.rearm() // a pause no longer needs to be watched (R6)
 	case syscall.EAGAIN:
 		c.blocked()
 	default:
