@@ -80,6 +80,9 @@ func (w *world) checkOutbox(c *Conn) {
 		}
 		return
 	}
+	if len(c.out.acks) > 0 && c.out.sealed == nil && c.work.Load()&held == 0 {
+		w.fail("fd %d: %d Done are due, and no turn is coming", c.fd, len(c.out.acks))
+	}
 	n := len(c.out.sealed) - c.out.off
 	for i := c.out.head; i < len(c.out.chunks); i++ {
 		n += len(c.out.chunks[i].b) - c.out.chunks[i].off
@@ -115,6 +118,8 @@ func (w *world) checkQuiet() {
 			w.fail("fd %d: readable (%d bytes, end %v, error %v), and nobody reads", s.fd, len(s.in), s.eof, s.err)
 		case c.out != nil && c.out.size > 0 && what&poller.Writable != 0 && !s.lacked && !c.is(flagBroken):
 			w.fail("fd %d: %d bytes are queued, the socket has room, and nobody writes", s.fd, c.out.size)
+		case c.armed != c.wants():
+			w.fail("fd %d: %v is watched, want %v (R6)", s.fd, c.armed, c.wants())
 		case c.rests() && !c.waits() && !c.is(flagDeaf):
 			w.fail("fd %d: undecoded bytes on a connection that is not paused", s.fd)
 		}
