@@ -40,6 +40,8 @@ var figureSpecs = map[string]figureSpec{
 	"mean": {Duration, -1, false}, "p50": {Duration, -1, true}, "p90": {Duration, -1, false}, "p99": {Duration, -1, true},
 	"p99.9": {Duration, -1, false}, "max": {Duration, -1, false}, "uncorrected-p50": {Duration, 0, false}, "uncorrected-p99": {Duration, 0, false},
 	"server-cpu": {Duration, -1, true}, "server-cores": {Number, 0, false}, "client-cpu": {Duration, 0, false}, "client-cores": {Number, 0, false},
+	"first-p50": {Duration, -1, true}, "median-p50": {Duration, -1, true}, "last-p50": {Duration, -1, true}, "last-p99": {Duration, -1, true},
+	"duplicates": {Number, -1, true}, "reordered": {Number, -1, true}, "incomplete": {Number, -1, true},
 	"silent": {Number, -1, true}, "user-bytes": {Bytes, -1, true}, "kernel-bytes": {Bytes, -1, false},
 }
 
@@ -67,6 +69,9 @@ func (r *Report) Figures() []Figure {
 	if r.Echo != nil {
 		r.Echo.figures(add)
 	}
+	if r.Broadcast != nil {
+		r.Broadcast.figures(add)
+	}
 	if r.Idle != nil {
 		r.Idle.figures(add)
 	}
@@ -83,14 +88,7 @@ func (e *EchoReport) figures(add func(string, float64)) {
 	if e.Rate > 0 {
 		add("late", float64(e.Late))
 	}
-	if l := &e.Latency; l.Count > 0 {
-		for _, f := range []struct {
-			name string
-			at   time.Duration
-		}{{"mean", l.Mean}, {"p50", l.P50}, {"p90", l.P90}, {"p99", l.P99}, {"p99.9", l.P999}, {"max", l.Max}} {
-			add(f.name, float64(f.at))
-		}
-	}
+	e.Latency.figures(add)
 	if u := e.Uncorrected; u != nil && u.Count > 0 {
 		add("uncorrected-p50", float64(u.P50))
 		add("uncorrected-p99", float64(u.P99))
@@ -103,6 +101,44 @@ func (e *EchoReport) figures(add func(string, float64)) {
 		add("client-cpu", float64(e.ClientCPU.PerMessage))
 	}
 	add("client-cores", e.ClientCPU.Cores)
+}
+
+func (l *Latency) figures(add func(string, float64)) {
+	if l.Count == 0 {
+		return
+	}
+	for _, f := range []struct {
+		name string
+		at   time.Duration
+	}{{"mean", l.Mean}, {"p50", l.P50}, {"p90", l.P90}, {"p99", l.P99}, {"p99.9", l.P999}, {"max", l.Max}} {
+		add(f.name, float64(f.at))
+	}
+}
+
+func (b *BroadcastReport) figures(add func(string, float64)) {
+	add("messages", float64(b.Messages))
+	add("rate", b.PerSecond)
+	if due := b.Deliveries + b.Lost; due > 0 {
+		add("loss", float64(b.Lost)/float64(due))
+	}
+	add("duplicates", float64(b.Duplicates))
+	add("reordered", float64(b.Reordered))
+	add("incomplete", float64(b.Incomplete))
+	add("late", float64(b.Late))
+	b.Latency.figures(add)
+	if b.First.Count > 0 {
+		add("first-p50", float64(b.First.P50))
+		add("median-p50", float64(b.Median.P50))
+	}
+	if b.Last.Count > 0 {
+		add("last-p50", float64(b.Last.P50))
+		add("last-p99", float64(b.Last.P99))
+	}
+	if s := b.ServerCPU; s != nil && b.Deliveries > 0 {
+		add("server-cpu", float64(s.PerMessage))
+		add("server-cores", s.Cores)
+	}
+	add("client-cores", b.ClientCPU.Cores)
 }
 
 func (i *IdleReport) figures(add func(string, float64)) {

@@ -24,6 +24,8 @@ type Report struct {
 	Idle *IdleReport `json:"idle,omitempty"`
 	Echo *EchoReport `json:"echo,omitempty"`
 
+	Broadcast *BroadcastReport `json:"broadcast,omitempty"`
+
 	Samples []Sample `json:"samples"` // the run over time
 }
 

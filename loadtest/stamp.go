@@ -109,29 +109,37 @@ var errStampSum = errors.New("the check sum of its number and time is wrong")
 
 // check compares m with the message that was sent, and returns when that was.
 func (s *stamp) check(m codec.Message, id, seq uint32) (sent int64, err error) {
+	gotID, gotSeq, sent, err := s.parse(m)
+	if err == nil && (gotID != id || gotSeq != seq) {
+		err = fmt.Errorf("message %d of connection %d came on connection %d where message %d was due", gotSeq, gotID, id, seq)
+	}
+	return sent, err
+}
+
+// parse takes a message apart that any connection may have sent, and compares
+// every byte.
+func (s *stamp) parse(m codec.Message) (id, seq uint32, sent int64, err error) {
 	if m.Opcode != s.op || len(m.Payload) != s.size {
-		return 0, fmt.Errorf("%d bytes of opcode %#x came back, %d of %#x were sent", len(m.Payload), m.Opcode, s.size, s.op)
+		return 0, 0, 0, fmt.Errorf("%d bytes of opcode %#x came back, %d of %#x were sent", len(m.Payload), m.Opcode, s.size, s.op)
 	}
 	head, body := m.Payload, []byte(nil)
 	if s.op == codec.Text {
 		var b [stampSize]byte
 		n := stampText.EncodedLen(stampSize)
 		if _, err := stampText.Decode(b[:], head[:n]); err != nil {
-			return 0, err
+			return 0, 0, 0, err
 		}
 		head, body = b[:], head[n:]
 	} else {
 		head, body = head[:stampSize], head[stampSize:]
 	}
-	gotID, gotSeq := binary.LittleEndian.Uint32(head), binary.LittleEndian.Uint32(head[4:])
+	id, seq = binary.LittleEndian.Uint32(head), binary.LittleEndian.Uint32(head[4:])
 	sent = int64(binary.LittleEndian.Uint64(head[8:]))
 	switch {
-	case binary.LittleEndian.Uint32(head[16:]) != stampSum(gotID, gotSeq, sent):
-		return 0, errStampSum
-	case gotID != id || gotSeq != seq:
-		return 0, fmt.Errorf("message %d of connection %d came on connection %d where message %d was due", gotSeq, gotID, id, seq)
+	case binary.LittleEndian.Uint32(head[16:]) != stampSum(id, seq, sent):
+		return 0, 0, 0, errStampSum
 	case !bytes.Equal(body, s.rest(seq, len(body))):
-		return 0, fmt.Errorf("message %d of connection %d has other bytes than were sent", seq, id)
+		return 0, 0, 0, fmt.Errorf("message %d of connection %d has other bytes than were sent", seq, id)
 	}
-	return sent, nil
+	return id, seq, sent, nil
 }

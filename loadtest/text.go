@@ -29,6 +29,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.Echo != nil {
 		r.Echo.writeText(line)
 	}
+	if r.Broadcast != nil {
+		r.Broadcast.writeText(line)
+	}
 	if r.Idle != nil && c.Opened > 0 {
 		r.Idle.writeText(line)
 	}
@@ -76,6 +79,24 @@ func (e *EchoReport) writeText(line liner) {
 	line("client CPU", "%s a message, %.2f cores (%.0f %% of it in the kernel)",
 		span(e.ClientCPU.PerMessage), e.ClientCPU.Cores, 100*e.ClientCPU.System.Seconds()/max(e.ClientCPU.Time.Seconds(), 1e-9))
 	if e.ClientBound {
+		line("warning", "the harness used up its loops: it may be the limit, not the server; try --loops, or more cores")
+	}
+}
+
+func (b *BroadcastReport) writeText(line liner) {
+	line("messages", "%s of %s B to %s receivers in %s: %s deliveries a second", count(b.Messages), count(b.Size), count(b.Receivers), span(b.Measured), rate(b.PerSecond))
+	line("first", "%s", b.First.text())
+	line("median", "%s", b.Median.text())
+	line("last", "%s", b.Last.text())
+	line("latency", "%s", b.Latency.text())
+	line("", "of each message at its first, its median and its last receiver, and of all deliveries, from when it was to leave")
+	line("order", "%s lost, %s duplicates, %s reordered; %s messages did not reach all; %s left over 1 ms late",
+		count(b.Lost), count(b.Duplicates), count(b.Reordered), count(b.Incomplete), count(b.Late))
+	if c := b.ServerCPU; c != nil {
+		line("server CPU", "%s a delivery, %.2f cores", span(c.PerMessage), c.Cores)
+	}
+	line("client CPU", "%s a delivery, %.2f cores", span(b.ClientCPU.PerMessage), b.ClientCPU.Cores)
+	if b.ClientBound {
 		line("warning", "the harness used up its loops: it may be the limit, not the server; try --loops, or more cores")
 	}
 }

@@ -28,7 +28,8 @@ Ctrl-C ends a run with the report so far. The exit code is 1 when no connection 
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SuggestionsMinimumDistance: 2,
 	}
-	cmd.AddCommand(newLoadtestIdleCommand(), newLoadtestEchoCommand(), newLoadtestReportCommand(), newLoadtestDiffCommand())
+	cmd.AddCommand(newLoadtestIdleCommand(), newLoadtestEchoCommand(), newLoadtestBroadcastCommand(),
+		newLoadtestReportCommand(), newLoadtestDiffCommand())
 	for _, c := range cmd.Commands() {
 		wrapArgs(c)
 	}

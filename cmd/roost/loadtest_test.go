@@ -113,3 +113,12 @@ func TestLoadtestUsageErrorsExitWith2(t *testing.T) {
 		}
 	}
 }
+
+func TestLoadtestBroadcastReachesAllOfRoostEcho(t *testing.T) {
+	_, url := startEcho(t, "--broadcast")
+	code, stdout, stderr := runRoost(t, nil, "loadtest", "broadcast", url, "--conns", "50", "--rate", "20", "--duration", "500ms", "--warmup", "0s", "--quiet",
+		"--expect", "loss==0", "--expect", "duplicates==0", "--expect", "reordered==0")
+	if code != 0 || !strings.Contains(stdout, "to 50 receivers") {
+		t.Errorf("exit code %d, stderr %q:\n%s", code, stderr, stdout)
+	}
+}
