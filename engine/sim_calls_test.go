@@ -127,7 +127,7 @@ func (p *simPeer) refused(err error, size int) bool {
 			p.w.fail("peer %d: %v", p.id, err)
 		}
 	case errors.As(err, &full):
-		if full.Queued+full.Size <= full.Limit || full.Size != size {
+		if full.Queued+full.Size <= full.Limit || full.Size != size && !p.z.agreed {
 			p.w.fail("peer %d: %v", p.id, err)
 		}
 		if p.w.s.policy.slow == SlowClose {

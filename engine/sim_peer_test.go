@@ -31,17 +31,19 @@ type simPeer struct {
 	closed  bool // so is a close frame
 	code    CloseCode
 	reason  string
+	z       simDeflate
 	over    bool // nothing more is sent
 
 	// What it has read.
-	wire    []byte
-	status  int
-	message []byte
-	op      codec.Opcode
-	ponged  int
-	goodbye bool // a close frame came
-	ended   bool // FIN or reset
-	lost    bool // unread bytes may have been lost
+	wire     []byte
+	status   int
+	message  []byte
+	op       codec.Opcode
+	squeezed bool // the message is compressed
+	ponged   int
+	goodbye  bool // a close frame came
+	ended    bool // FIN or reset
+	lost     bool // unread bytes may have been lost
 
 	// What the server knows.
 	c       *Conn
@@ -90,6 +92,7 @@ func (w *world) connect() {
 	}
 	p := &simPeer{w: w, id: len(w.peers), polite: !w.chance(3), born: w.clock}
 	p.faulty = w.chance(3)
+	p.z.offer = w.offers()
 	p.ep = &endpoint{w: w, fd: -1, peer: p, size: 1 + w.rng.IntN(pick(w, []int{200, 5000, 40_000}))}
 	w.peers = append(w.peers, p)
 	w.listener.backlog = append(w.listener.backlog, p.ep)
@@ -152,8 +155,8 @@ func (p *simPeer) send(b []byte) {
 	p.sent += len(b)
 }
 
-func (p *simPeer) frame(op codec.Opcode, fin bool, payload []byte) {
-	h := codec.Header{Opcode: op, Fin: fin, Masked: true, Length: int64(len(payload))}
+func (p *simPeer) frame(op codec.Opcode, fin bool, rsv byte, payload []byte) {
+	h := codec.Header{Opcode: op, Fin: fin, Rsv: rsv, Masked: true, Length: int64(len(payload))}
 	binary.LittleEndian.PutUint32(h.Mask[:], p.w.rng.Uint32())
 	p.send(codec.AppendFrame(nil, h, payload))
 }

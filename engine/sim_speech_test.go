@@ -48,8 +48,12 @@ func (p *simPeer) ask() {
 		}
 		return
 	}
+	extensions := ""
+	if p.z.offer != nil {
+		extensions = "Sec-WebSocket-Extensions: " + p.z.offer.Offer() + "\r\n"
+	}
 	p.send(fmt.Appendf(nil, "GET /p/%d HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", p.id))
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n", p.id, extensions))
 }
 
 // say sends a message, whole or in fragments with control frames between.
@@ -62,16 +66,16 @@ func (p *simPeer) say() {
 	if m.binary {
 		op = codec.Binary
 	}
-	rest := []byte(data)
+	rest, rsv := p.deflate(data)
 	for parts := w.rng.IntN(4); parts > 0; parts-- {
 		n := w.rng.IntN(len(rest) + 1)
-		p.frame(op, false, rest[:n])
-		rest, op = rest[n:], codec.Continuation
+		p.frame(op, false, rsv, rest[:n])
+		rest, op, rsv = rest[n:], codec.Continuation, 0
 		if w.chance(3) {
 			p.ping()
 		}
 	}
-	p.frame(op, true, rest)
+	p.frame(op, true, rsv, rest)
 	m.end = p.sent
 	p.said = append(p.said, m)
 }
@@ -89,7 +93,7 @@ func filled(head string, size int) string {
 func (p *simPeer) ping() {
 	data := filled(fmt.Sprintf("%d.", len(p.pings)), p.w.rng.IntN(20))
 	p.pings = append(p.pings, data)
-	p.frame(codec.Ping, true, []byte(data))
+	p.frame(codec.Ping, true, 0, []byte(data))
 }
 
 func (p *simPeer) sayClose(code CloseCode) {
@@ -101,7 +105,7 @@ func (p *simPeer) sayClose(code CloseCode) {
 		p.reason = filled("", p.w.rng.IntN(10))
 	}
 	p.blame("the peer says close", true)
-	p.frame(codec.Close, true, codec.AppendClose(nil, code, p.reason))
+	p.frame(codec.Close, true, 0, codec.AppendClose(nil, code, p.reason))
 }
 
 // leave ends the connection behind what is in flight.
@@ -123,7 +127,7 @@ func (p *simPeer) violate() {
 	case 1:
 		p.send([]byte{0x83, 0x80, 0, 0, 0, 0})
 	default:
-		p.frame(codec.Text, true, []byte{0xff, 0xfe})
+		p.frame(codec.Text, true, 0, []byte{0xff, 0xfe})
 	}
 	p.send(make([]byte, p.w.rng.IntN(3000)))
 	if p.w.chance(2) {

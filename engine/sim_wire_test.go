@@ -59,9 +59,10 @@ func (p *simPeer) parse() bool {
 	if len(b) < 2 {
 		return false
 	}
-	fin, op, size, at := b[0]&0x80 != 0, codec.Opcode(b[0]&0x0f), int(b[1]), 2
+	fin, squeezed := b[0]&0x80 != 0, b[0]&0x40 != 0
+	op, size, at := codec.Opcode(b[0]&0x0f), int(b[1]), 2
 	switch {
-	case b[0]&0x70 != 0 || b[1]&0x80 != 0:
+	case b[0]&0x30 != 0 || squeezed && (!p.z.agreed || op != codec.Text && op != codec.Binary) || b[1]&0x80 != 0:
 		p.w.fail("peer %d: a frame begins with %x", p.id, b[:2])
 		return false
 	case size == 126 && len(b) >= 4:
@@ -76,6 +77,7 @@ func (p *simPeer) parse() bool {
 	}
 	payload := b[at : at+size]
 	p.wire = b[at+size:]
+	p.squeezed = p.squeezed || squeezed
 	p.got(fin, op, payload)
 	return true
 }
@@ -92,6 +94,7 @@ func (p *simPeer) parseAnswer() bool {
 	if p.status == 101 && !p.opened {
 		p.w.fail("peer %d: 101, and Open was not called", p.id)
 	}
+	p.agree(string(p.wire[:end]))
 	p.wire = p.wire[end+4:]
 	return true
 }
@@ -105,13 +108,17 @@ func (p *simPeer) got(fin bool, op codec.Opcode, payload []byte) {
 	switch op {
 	case codec.Ping:
 		if !p.over && !p.closed {
-			p.frame(codec.Pong, true, payload)
+			p.frame(codec.Pong, true, 0, payload)
 		}
 	case codec.Pong:
 		if string(payload) == "unasked" {
 			return
 		}
 		for p.ponged < len(p.pings) && p.pings[p.ponged] != string(payload) {
+			if p.w.s.policy.slow == SlowDrop {
+				p.ponged++ // no room for that one's
+				continue
+			}
 			p.w.fail("peer %d: pong %q, and ping %d was %q", p.id, payload, p.ponged, p.pings[p.ponged])
 			return
 		}
@@ -132,6 +139,9 @@ func (p *simPeer) got(fin bool, op codec.Opcode, payload []byte) {
 		p.w.fail("peer %d: opcode %d", p.id, op)
 	}
 	if op < codec.Close && fin {
+		if p.squeezed {
+			p.squeezed, p.message = false, p.inflate(p.message)
+		}
 		p.gotMessage(string(p.message), p.op == codec.Binary)
 		p.op, p.message = 0, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/roost-ws/roost/codec"
 	"github.com/roost-ws/roost/internal/sock"
 )
 
@@ -26,6 +27,7 @@ type world struct {
 	counts   [2]int // published
 	verdicts []func()
 
+	flate  *codec.Flate
 	clock  time.Duration
 	faults bool // the kernel and peers misbehave
 	kqueue bool
@@ -53,7 +55,7 @@ func (q *simQueue) Push(c *Conn)         { q.waiting = append(q.waiting, c) }
 const simWorkers = 2 // of a loop
 
 func newWorld(seed uint64) *world {
-	w := &world{seed: seed, rng: rand.New(rand.NewPCG(seed, 0x726f6f7374)), faults: true}
+	w := &world{seed: seed, rng: rand.New(rand.NewPCG(seed, 0x726f6f7374)), faults: true, flate: codec.NewFlate(1, 1)}
 	w.k = &simKernel{w: w}
 	w.kqueue, w.pool = w.chance(3), w.chance(2)
 	cfg := Config{Loops: 1 + w.rng.IntN(2), Dispatch: DispatchLoop, Batch: 1 + w.rng.IntN(8), ReadBuffer: minReadBuffer}
@@ -85,13 +87,17 @@ func (w *world) serve() {
 	o := ServerOptions{
 		Engine: w.e, NoServer: true, Handler: w.handler(),
 		HandshakeTimeout: 2 * time.Second, CloseTimeout: 3 * time.Second,
-		IdleTimeout:   pick(w, []time.Duration{0, 0, 20 * time.Second}),
-		PingInterval:  pick(w, []time.Duration{0, 0, 5 * time.Second}),
-		WriteTimeout:  pick(w, []time.Duration{0, 0, 4 * time.Second}),
-		MaxOutbox:     pick(w, []int{16 << 10, 64 << 10, 512 << 10}),
-		SlowPolicy:    pick(w, []SlowPolicy{SlowClose, SlowDrop}),
-		MaxConnsPerIP: pick(w, []int{0, 0, 0, 5}),
-		MaxPayload:    100 << 10,
+		IdleTimeout:        pick(w, []time.Duration{0, 0, 20 * time.Second}),
+		PingInterval:       pick(w, []time.Duration{0, 0, 5 * time.Second}),
+		WriteTimeout:       pick(w, []time.Duration{0, 0, 4 * time.Second}),
+		MaxOutbox:          pick(w, []int{16 << 10, 64 << 10, 512 << 10}),
+		SlowPolicy:         pick(w, []SlowPolicy{SlowClose, SlowDrop}),
+		MaxConnsPerIP:      pick(w, []int{0, 0, 0, 5}),
+		MaxPayload:         100 << 10,
+		DeflateConcurrency: 1,
+	}
+	if w.chance(2) {
+		o.PerMessageDeflate = w.offers()
 	}
 	if w.chance(3) {
 		o.VerifyClientAsync = w.verify

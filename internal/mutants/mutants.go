@@ -67,5 +67,8 @@ var mutants = []mutant{
 	{"accept: miscount an address", "turn.go", "	c.policy.left(c)\n", ""},
 	{"topic: move seats during a pass", "topic.go", "	if p.casting {\n", "	if false {\n"},
 	{"topic: lose what came during a pass", "cast.go", "	if len(p.pending) == 0 {\n", "	if len(p.pending) >= 0 {\n"},
+	{"deflate: share a frame and keep the window", "cast.go", "		c.ext.deflate.send.Reset()\n", ""},
+	{"deflate: keep the window of a lost message", "deflate.go", "		z.send.Reset()\n	}\n	return err", "		_ = z\n	}\n	return err"},
+	{"deflate: keep what came out", "deflate.go", "	defer b.Put(data)\n", ""},
 	{"topic: keep a frame", "cast.go", "		ps.casts[i].ed.release()\n", ""},
 }

@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"strings"
+
+	"github.com/roost-ws/roost/codec"
+)
+
+// simDeflate is a peer's part of permessage-deflate.
+type simDeflate struct {
+	offer   *codec.DeflateConfig // nil for none
+	agreed  bool
+	params  codec.DeflateParams
+	send    *codec.Window // nil without context takeover
+	receive *codec.Window
+}
+
+// offers chooses what a side wants of it.
+func (w *world) offers() *codec.DeflateConfig {
+	if w.chance(3) {
+		return nil
+	}
+	tri := []codec.Tri{codec.Unset, codec.Unset, codec.True}
+	bits := []codec.WindowBits{0, 0, 9, 12}
+	return &codec.DeflateConfig{
+		ServerNoContextTakeover: pick(w, tri), ClientNoContextTakeover: pick(w, tri),
+		ServerMaxWindowBits: pick(w, bits), Threshold: pick(w, []int{-1, 0, 100}),
+	}
+}
+
+// agree takes the extension from the server's answer.
+func (p *simPeer) agree(head string) {
+	for line := range strings.SplitSeq(head, "\r\n") {
+		value, ok := strings.CutPrefix(line, "Sec-WebSocket-Extensions: ")
+		if !ok {
+			continue
+		}
+		params, ok, err := p.z.offer.Accept(value)
+		if err != nil || !ok {
+			p.w.fail("peer %d: extensions %q: %v", p.id, value, err)
+			return
+		}
+		p.z.agreed, p.z.params = true, params
+		if !params.ClientNoContextTakeover {
+			p.z.send = new(codec.Window)
+		}
+		if !params.ServerNoContextTakeover {
+			p.z.receive = new(codec.Window)
+		}
+	}
+}
+
+// deflate is a message's payload, and its first frame's RSV bits.
+func (p *simPeer) deflate(data string) (payload []byte, rsv byte) {
+	if !p.z.agreed || p.w.chance(3) {
+		return []byte(data), 0
+	}
+	return p.w.flate.Compress(nil, []byte(data), p.z.params.ClientBits, p.z.send, true), rsv1
+}
+
+func (p *simPeer) inflate(payload []byte) []byte {
+	var lent codec.Bytes
+	out, err := p.w.flate.Inflate(payload, p.z.params.ServerBits, p.z.receive, 0, &lent)
+	if err != nil {
+		p.w.fail("peer %d: a compressed message: %v", p.id, err)
+	}
+	return out
+}
