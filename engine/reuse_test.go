@@ -1,3 +1,5 @@
+//go:build unix
+
 package engine
 
 import (
@@ -110,7 +112,7 @@ func TestR4StaleEventReachesNobody(t *testing.T) {
 // and afterwards nothing is left.
 func TestR10OpenFirstCloseLastOnce(t *testing.T) {
 	modes(t, func(t *testing.T, cfg Config) {
-		type life struct{ opens, closes, after atomic.Int32 }
+		type life struct{ opens, closes atomic.Int32 }
 		var lives sync.Map
 		of := func(c *Conn) *life {
 			v, _ := lives.LoadOrStore(c, new(life))

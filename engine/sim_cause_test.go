@@ -1,3 +1,5 @@
+//go:build unix
+
 package engine
 
 // closed is told of the end of a descriptor: it needs a cause.

@@ -1,3 +1,5 @@
+//go:build unix
+
 package engine
 
 import (
@@ -118,7 +120,7 @@ func (w *world) checkQuiet() {
 			w.fail("fd %d: readable (%d bytes, end %v, error %v), and nobody reads", s.fd, len(s.in), s.eof, s.err)
 		case c.out != nil && c.out.size > 0 && what&poller.Writable != 0 && !s.lacked && !c.is(flagBroken):
 			w.fail("fd %d: %d bytes are queued, the socket has room, and nobody writes", s.fd, c.out.size)
-		case c.armed != c.wants():
+		case c.armed != c.wants() && !c.is(flagEOF), c.wants()&^c.armed != 0:
 			w.fail("fd %d: %v is watched, want %v (R6)", s.fd, c.armed, c.wants())
 		case c.rests() && !c.waits() && !c.is(flagDeaf):
 			w.fail("fd %d: undecoded bytes on a connection that is not paused", s.fd)

@@ -1,3 +1,5 @@
+//go:build unix
+
 package engine
 
 // calm ends all trouble and lets everybody speak up: what was said must be heard.

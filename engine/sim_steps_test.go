@@ -1,3 +1,5 @@
+//go:build unix
+
 package engine
 
 // runnable reports whether a loop's goroutine would run.

@@ -94,16 +94,14 @@ func Connect(addr, local netip.AddrPort) (int, error) {
 			return -1, fmt.Errorf("dial from %s: %w", local, os.NewSyscallError("bind", err))
 		}
 	}
-	for {
-		err = unix.Connect(fd, sockaddr(addr))
-		// An interrupted connect goes on by itself (connect(2)): asking again
-		// answers EALREADY.
-		if err == nil || err == unix.EINPROGRESS || err == unix.EALREADY || err == unix.EINTR {
-			return fd, nil
-		}
-		_ = unix.Close(fd)
-		return -1, fmt.Errorf("dial %s: %w", addr, os.NewSyscallError("connect", err))
+	err = unix.Connect(fd, sockaddr(addr))
+	// An interrupted connect goes on by itself (connect(2)): asking again would
+	// answer EALREADY.
+	if err == nil || err == unix.EINPROGRESS || err == unix.EINTR {
+		return fd, nil
 	}
+	_ = unix.Close(fd)
+	return -1, fmt.Errorf("dial %s: %w", addr, os.NewSyscallError("connect", err))
 }
 
 // Error takes the pending error off fd (SO_ERROR, socket(7)).
