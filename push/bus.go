@@ -38,8 +38,11 @@ type Bus interface {
 	Subscribe(deliver func(*Event)) (stop func(), err error)
 	// Attach calls f between two events of the channel: what f is shown was
 	// delivered before, and all that follows is delivered after f has returned.
-	// f must not block, nor call the bus.
+	// f must not block, nor call the bus. When Attach returns, f was called, or an
+	// error says why not.
 	Attach(ctx context.Context, at Attachment, f func(Replay)) error
+	// Ready returns nil when events can be published, or what keeps them from it.
+	Ready() error
 }
 
 // Attachment says which channel's history is wanted, and from where.

@@ -77,10 +77,14 @@ func (s *Server) getHealth(w http.ResponseWriter, _ *http.Request) {
 	writeText(w, http.StatusOK, "ok\n")
 }
 
-// getReady: new connections are welcome.
+// getReady: new connections are welcome, and events can be published.
 func (s *Server) getReady(w http.ResponseWriter, _ *http.Request) {
 	if s.draining.Load() {
 		writeText(w, http.StatusServiceUnavailable, "draining\n")
+		return
+	}
+	if err := s.opts.Bus.Ready(); err != nil {
+		writeText(w, http.StatusServiceUnavailable, "bus: "+err.Error()+"\n")
 		return
 	}
 	writeText(w, http.StatusOK, "ready\n")

@@ -179,7 +179,9 @@ func replayed(ch *channel, r *Replay) (events []*Event, first protocol.Position)
 		events = []*Event{r.Last}
 	}
 	first = r.Head
-	first.Seq -= uint64(len(events))
+	if len(events) > 0 {
+		first.Seq = events[0].Position.Seq - 1
+	}
 	return events, first
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -19,6 +20,7 @@ type serveCommand struct {
 	tls    tlsFiles
 	push   push.Options
 	lists  appLists
+	bus    busSettings
 }
 
 func newServeCommand() *cobra.Command {
@@ -32,6 +34,8 @@ secret that are not given are made up, printed to the terminal, and left in a fi
 that only this user can read, where roost pub and roost sub find them.`,
 		Example: `  roost serve
   roost serve --addr 0.0.0.0:8080 --allowed-origin https://example.org --config roost.yaml
+  roost serve --bus embedded --data /var/lib/roost
+  roost serve --bus nats://10.0.0.1:4222,nats://10.0.0.2:4222 --config roost.yaml
   roost serve --channels '[{"match":"orders-*","history":{"count":100,"age":"10m"}}]'
   ROOST_KEY=… ROOST_SECRET=… roost serve --app-id shop`,
 		Args: cobra.NoArgs,
@@ -41,6 +45,7 @@ that only this user can read, where roost pub and roost sub find them.`,
 	f.StringVar(&s.listen.Addr, "addr", "127.0.0.1:8080", "listen on this `host:port`; port 0 takes a free one")
 	registerPushFlags(f, &s.push)
 	s.lists.register(f)
+	s.bus.register(f)
 	registerTuning(f, &s.listen, 10<<10)
 	s.tls.register(f)
 	f.Lookup("ping-interval").Usage = "ping connections that stay silent this long, 0 for --activity-timeout"
@@ -99,26 +104,32 @@ func (s *serveCommand) open(log *slog.Logger) (*pushServer, error) {
 	if s.listen.TLS, err = s.tls.config(log); err != nil {
 		return nil, err
 	}
+	bus, err := s.bus.open(log)
+	if err != nil {
+		return nil, err
+	}
+	s.push.Bus = bus
 	p, err := push.New(s.push)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, errors.Join(usageError{err}, bus.Close())
 	}
 	eng, err := engine.New(s.listen.Config)
 	if err != nil {
-		return nil, errors.Join(err, p.Close())
+		return nil, errors.Join(err, p.Close(), bus.Close())
 	}
 	s.listen.Engine = eng
 	sockets, err := engine.NewServer(p.Options(s.listen))
 	if err != nil {
 		err = explainListen(s.listen.Addr, "--addr", err)
-		return nil, errors.Join(err, eng.Close(), p.Close())
+		return nil, errors.Join(err, eng.Close(), p.Close(), bus.Close())
 	}
-	return &pushServer{push: p, engine: eng, sockets: sockets}, nil
+	return &pushServer{push: p, bus: bus, engine: eng, sockets: sockets}, nil
 }
 
 // pushServer is the push server with the sockets that it is served on.
 type pushServer struct {
 	push    *push.Server
+	bus     io.Closer
 	engine  *engine.Engine
 	sockets *engine.Server
 	forget  func() error // deletes the credentials file; nil when there is none
@@ -136,5 +147,5 @@ func (p *pushServer) Shutdown(ctx context.Context) error {
 	if p.forget != nil {
 		errs = append(errs, p.forget())
 	}
-	return errors.Join(append(errs, p.sockets.Shutdown(ctx), p.engine.Close(), p.push.Close())...)
+	return errors.Join(append(errs, p.sockets.Shutdown(ctx), p.engine.Close(), p.push.Close(), p.bus.Close())...)
 }

@@ -17,9 +17,9 @@ type Frame struct {
 	Position *Position       `json:"position,omitempty"` // our addition: where it stands in the channel's history
 }
 
-// Position is a place in a channel's history. Sequences of one epoch have no
-// gaps; those of different epochs can't be compared. Clients that don't know
-// positions ignore them.
+// Position is a place in a channel's history. Sequences of one epoch grow with
+// every event of the channel, though not always by one; those of different epochs
+// can't be compared. Clients that don't know positions ignore them.
 type Position struct {
 	Epoch string `json:"epoch"`
 	Seq   uint64 `json:"seq"`

@@ -1,0 +1,178 @@
+package push
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/roost-ws/roost/push/protocol"
+)
+
+// Histories are what is kept of channels, in memory, for a Bus to build on. The
+// zero value is not ready; NewHistories makes one. Several goroutines call it.
+type Histories struct {
+	mu     sync.Mutex
+	logs   map[logKey]*eventLog
+	shared bool   // one sequence for all channels
+	floor  uint64 // of a log made anew
+}
+
+type logKey struct{ app, channel string }
+
+// eventLog is the history of one channel. Its mu is held while an event is
+// delivered, which is what keeps deliveries in the order of their positions.
+type eventLog struct {
+	mu      sync.Mutex
+	head    protocol.Position // all up to it has been delivered
+	floor   uint64            // all above it is in entries
+	entries []logEntry
+	used    time.Time     // last added to or attached to
+	age     time.Duration // that entries are kept
+	dead    bool          // no longer in the map
+}
+
+type logEntry struct {
+	event *Event
+	at    time.Time
+}
+
+// NewHistories returns histories in which each channel has an epoch and a sequence
+// of its own.
+func NewHistories() *Histories { return &Histories{logs: make(map[logKey]*eventLog)} }
+
+// NewSharedHistories returns histories of events that come with their positions,
+// all of one epoch and one sequence. None at floor or below is known of.
+func NewSharedHistories(floor uint64) *Histories {
+	return &Histories{logs: make(map[logKey]*eventLog), shared: true, floor: floor}
+}
+
+// Add keeps e, published at that time, and calls deliver before the channel's
+// next event can be added. An event without a position gets the next of its
+// channel.
+func (h *Histories) Add(e *Event, at time.Time, deliver func()) {
+	l := h.lock(logKey{e.App, e.Channels[0]}, e.Keep)
+	defer l.mu.Unlock()
+	if e.Position.Epoch == "" {
+		if l.head.Epoch == "" {
+			l.head.Epoch = strconv.FormatUint(rand.Uint64(), 36)
+		}
+		e.Position = protocol.Position{Epoch: l.head.Epoch, Seq: l.head.Seq + 1}
+	}
+	l.head = e.Position
+	l.entries = append(l.entries, logEntry{e, at})
+	l.trim(e.Keep.Count, l.used)
+	deliver()
+}
+
+// Attach is Bus.Attach. head is called between two events of the channel and
+// returns a position up to which they have all been added, if that may be above
+// the channel's last; else head is nil.
+func (h *Histories) Attach(at Attachment, head func() protocol.Position, f func(Replay)) {
+	l := h.lock(logKey{at.App, at.Channel}, at.Keep)
+	defer l.mu.Unlock()
+	if head != nil {
+		if p := head(); p.Epoch != l.head.Epoch || p.Seq > l.head.Seq {
+			l.head = p
+		}
+	} else if l.head.Epoch == "" {
+		l.head.Epoch = strconv.FormatUint(rand.Uint64(), 36)
+	}
+	f(l.since(at.Since))
+}
+
+// LimitTo says that the history's source keeps no more than count events of a
+// channel: of one that has as many, older ones may have been dropped unseen.
+func (h *Histories) LimitTo(count int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, l := range h.logs {
+		l.mu.Lock()
+		if len(l.entries) >= count {
+			l.floor = max(l.floor, l.entries[0].event.Position.Seq-1)
+		}
+		l.mu.Unlock()
+	}
+}
+
+// lock returns the log of a channel, locked, and makes one if need be.
+func (h *Histories) lock(key logKey, keep Retention) *eventLog {
+	now := time.Now()
+	for {
+		h.mu.Lock()
+		l := h.logs[key]
+		if l == nil {
+			h.sweep(now)
+			l = &eventLog{floor: h.floor}
+			h.logs[key] = l
+		}
+		h.mu.Unlock()
+		l.mu.Lock()
+		if l.dead { // swept in between
+			l.mu.Unlock()
+			continue
+		}
+		l.used, l.age = now, keep.Age
+		l.trim(keep.Count, now)
+		return l
+	}
+}
+
+// logIdle is how long a log is remembered beyond its last entry. Whoever comes
+// back with a position after that is told that it can't be recovered.
+const logIdle = time.Hour
+
+// sweep forgets some of the logs that nobody has used for long. It looks at a
+// few, in the map's random order, each time that a log is made, so that there
+// are never many more than are in use. Under mu.
+func (h *Histories) sweep(now time.Time) {
+	const few = 8
+	seen := 0
+	for key, l := range h.logs {
+		if seen++; seen > few {
+			return
+		}
+		if !l.mu.TryLock() {
+			continue // in use
+		}
+		if now.Sub(l.used) > l.age+logIdle {
+			l.dead = true
+			l.trim(0, now)
+			if h.shared {
+				h.floor = max(h.floor, l.floor)
+			}
+			delete(h.logs, key)
+		}
+		l.mu.Unlock()
+	}
+}
+
+// trim drops what is above the count or over age.
+func (l *eventLog) trim(count int, now time.Time) {
+	for len(l.entries) > 0 && (len(l.entries) > count || now.Sub(l.entries[0].at) > l.age) {
+		l.floor = l.entries[0].event.Position.Seq
+		l.entries[0] = logEntry{} // lets go of the event
+		l.entries = l.entries[1:]
+	}
+}
+
+// since returns the history after p.
+func (l *eventLog) since(p *protocol.Position) Replay {
+	r := Replay{Head: l.head}
+	if n := len(l.entries); n > 0 {
+		r.Last = l.entries[n-1].event
+	}
+	if p == nil || p.Epoch != l.head.Epoch || p.Seq > l.head.Seq || p.Seq < l.floor {
+		return r
+	}
+	r.Recovered = true
+	i, _ := slices.BinarySearchFunc(l.entries, p.Seq+1, func(e logEntry, seq uint64) int {
+		return cmp.Compare(e.event.Position.Seq, seq)
+	})
+	for _, entry := range l.entries[i:] {
+		r.Missed = append(r.Missed, entry.event)
+	}
+	return r
+}

@@ -1,0 +1,284 @@
+package natsbus_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/roost-ws/roost/push"
+	"github.com/roost-ws/roost/push/natsbus"
+	"github.com/roost-ws/roost/push/protocol"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 20 * time.Second
+
+var keep = push.Retention{Count: 100, Age: time.Minute}
+
+// startNATS runs a server on a port of its own, or on that port.
+func startNATS(t *testing.T, dir string, port int) *server.Server {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true, JetStream: true, StoreDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Start()
+	if !s.ReadyForConnections(patience) {
+		t.Fatal("NATS is not ready")
+	}
+	t.Cleanup(func() { stopNATS(s) })
+	return s
+}
+
+func stopNATS(s *server.Server) {
+	s.Shutdown()
+	s.WaitForShutdown()
+}
+
+func connect(t *testing.T, o natsbus.Options) *natsbus.Bus {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	o.Logger = slog.New(slog.DiscardHandler)
+	b, err := natsbus.Connect(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+// record is what one server on the bus was delivered.
+type record struct {
+	mu     sync.Mutex
+	events []*push.Event
+}
+
+func listen(t *testing.T, b *natsbus.Bus) *record {
+	t.Helper()
+	r := &record{}
+	stop, err := b.Subscribe(func(e *push.Event) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.events = append(r.events, e)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return r
+}
+
+func (r *record) data() (list []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.events {
+		list = append(list, e.Data)
+	}
+	return list
+}
+
+func (r *record) await(t *testing.T, n int) []string {
+	t.Helper()
+	for end := time.Now().Add(patience); len(r.data()) < n; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d events within %v, want %d", len(r.data()), patience, n)
+		}
+	}
+	return r.data()
+}
+
+func publish(t *testing.T, b *natsbus.Bus, channel, data string, r push.Retention) {
+	t.Helper()
+	if err := b.Publish(t.Context(), &push.Event{App: "1", Channels: []string{channel}, Name: "e", Data: data, Keep: r}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func attach(t *testing.T, b *natsbus.Bus, channel string, since *protocol.Position) (got push.Replay) {
+	t.Helper()
+	if err := b.Attach(t.Context(), push.Attachment{App: "1", Channel: channel, Keep: keep, Since: since}, func(r push.Replay) { got = r }); err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestAllServersAreDeliveredTheSameInOneOrder(t *testing.T) {
+	s := startNATS(t, t.TempDir(), -1)
+	const servers, each = 3, 200
+	var buses []*natsbus.Bus
+	var records []*record
+	for range servers {
+		b := connect(t, natsbus.Options{URL: s.ClientURL()})
+		buses, records = append(buses, b), append(records, listen(t, b))
+	}
+	var wg sync.WaitGroup
+	for i, b := range buses {
+		wg.Go(func() {
+			for n := range each {
+				if err := b.Publish(context.Background(), &push.Event{App: "1", Channels: []string{"c"}, Name: "e", Data: fmt.Sprintf("%d.%d", i, n), Keep: keep}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	want := records[0].await(t, servers*each)
+	for _, r := range records {
+		if got := r.await(t, servers*each); !slices.Equal(got, want) {
+			t.Error("two servers were delivered different orders")
+		}
+	}
+	sorted := slices.Sorted(slices.Values(want))
+	if len(slices.Compact(sorted)) != servers*each {
+		t.Error("an event came twice")
+	}
+}
+
+func TestEventsWithoutHistoryReachAllServersInOrder(t *testing.T) {
+	s := startNATS(t, t.TempDir(), -1)
+	a, b := connect(t, natsbus.Options{URL: s.ClientURL()}), connect(t, natsbus.Options{URL: s.ClientURL()})
+	ra, rb := listen(t, a), listen(t, b)
+	for i := range 100 {
+		publish(t, a, "c", strconv.Itoa(i), push.Retention{})
+	}
+	for _, r := range []*record{ra, rb} {
+		for i, data := range r.await(t, 100) {
+			if data != strconv.Itoa(i) {
+				t.Fatalf("got %s, want %d", data, i)
+			}
+		}
+	}
+}
+
+func TestAClientResumesOnAnotherServer(t *testing.T) {
+	s := startNATS(t, t.TempDir(), -1)
+	a, b := connect(t, natsbus.Options{URL: s.ClientURL()}), connect(t, natsbus.Options{URL: s.ClientURL()})
+	ra := listen(t, a)
+	empty := attach(t, a, "c.with=dots", nil).Head
+	for i := range 10 {
+		publish(t, a, "c.with=dots", strconv.Itoa(i), keep)
+		publish(t, a, "other", "x", keep)
+	}
+	ra.await(t, 20)
+	all := attach(t, a, "c.with=dots", &empty)
+	if !all.Recovered || len(all.Missed) != 10 {
+		t.Fatalf("recovered %v, missed %d of 10", all.Recovered, len(all.Missed))
+	}
+	late := connect(t, natsbus.Options{URL: s.ClientURL()}) // reads what the others have had
+	for name, bus := range map[string]*natsbus.Bus{"b": b, "late": late} {
+		for had, e := range all.Missed {
+			if got := attach(t, bus, "c.with=dots", &e.Position); !got.Recovered || len(got.Missed) != 9-had {
+				t.Errorf("%s after %d: recovered %v, missed %d", name, had, got.Recovered, len(got.Missed))
+			}
+		}
+		if got := attach(t, bus, "c.with=dots", &protocol.Position{Epoch: empty.Epoch, Seq: 1000}); got.Recovered {
+			t.Errorf("%s: a position that was never reached was recovered", name)
+		}
+	}
+}
+
+func TestWhatNATSHasDroppedIsNotRecovered(t *testing.T) {
+	s := startNATS(t, t.TempDir(), -1)
+	o := natsbus.Options{URL: s.ClientURL(), Count: 5}
+	a := connect(t, o)
+	ra := listen(t, a)
+	start := attach(t, a, "c", nil).Head
+	for i := range 8 {
+		publish(t, a, "c", strconv.Itoa(i), keep)
+	}
+	publish(t, a, "few", "x", keep)
+	ra.await(t, 9)
+	late := connect(t, o)
+	if got := attach(t, late, "c", &start); got.Recovered {
+		t.Errorf("recovered %d of 8 events, though 5 were kept", len(got.Missed))
+	}
+	sixth := protocol.Position{Epoch: start.Epoch, Seq: start.Seq + 3}
+	if got := attach(t, late, "c", &sixth); !got.Recovered || len(got.Missed) != 5 {
+		t.Errorf("recovered %v, %d events", got.Recovered, len(got.Missed))
+	}
+}
+
+func TestNothingAcknowledgedIsLostWhenNATSRestarts(t *testing.T) {
+	dir := t.TempDir()
+	s := startNATS(t, dir, -1)
+	port := s.Addr().(*net.TCPAddr).Port
+	a, b := connect(t, natsbus.Options{URL: s.ClientURL()}), connect(t, natsbus.Options{URL: s.ClientURL()})
+	rb := listen(t, b)
+	var acknowledged []string
+	send := func(n int) error {
+		err := a.Publish(t.Context(), &push.Event{App: "1", Channels: []string{"c"}, Name: "e", Data: strconv.Itoa(n), Keep: keep})
+		if err == nil {
+			acknowledged = append(acknowledged, strconv.Itoa(n))
+		}
+		return err
+	}
+	for n := range 50 {
+		if err := send(n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stopNATS(s)
+	for end := time.Now().Add(patience); a.Ready() == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the bus still says that it is ready")
+		}
+	}
+	if err := send(50); err == nil {
+		t.Error("an event was acknowledged while NATS was away")
+	}
+	startNATS(t, dir, port)
+	n := 51
+	for end := time.Now().Add(patience); n < 100; n++ {
+		for send(n) != nil {
+			if time.Now().After(end) {
+				t.Fatal("no event was acknowledged after NATS was back")
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	got := rb.await(t, len(acknowledged))
+	at := 0
+	for _, data := range got { // one that wasn't acknowledged may be there too
+		if at < len(acknowledged) && data == acknowledged[at] {
+			at++
+		}
+	}
+	if at != len(acknowledged) {
+		t.Errorf("delivered %v, acknowledged %v", got, acknowledged)
+	}
+}
+
+func TestAnEmbeddedServerKeepsHistoryOverRestarts(t *testing.T) {
+	dir := t.TempDir()
+	open := func() *natsbus.Bus {
+		e, err := natsbus.StartEmbedded(dir, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return connect(t, natsbus.Options{Embedded: e})
+	}
+	first := open()
+	record := listen(t, first)
+	start := attach(t, first, "c", nil).Head
+	for i := range 5 {
+		publish(t, first, "c", strconv.Itoa(i), keep)
+	}
+	record.await(t, 5)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second := open()
+	if got := attach(t, second, "c", &start); !got.Recovered || len(got.Missed) != 5 || got.Missed[0].Data != "0" || got.Head.Epoch != start.Epoch {
+		t.Errorf("after the restart: recovered %v, %d events, head %+v, want %+v", got.Recovered, len(got.Missed), got.Head, start)
+	}
+}
