@@ -1,3 +1,4 @@
+n
 package poller
 
 import "testing"
