@@ -1,4 +1,5 @@
-n
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
 package poller
 
 import "testing"
