@@ -71,6 +71,11 @@ func (w *world) checkConn(s *endpoint, c *Conn, queued int) {
 	if c.is(flagHeld) != (c.hold != 0) {
 		w.fail("fd %d: held for %b, and the flag says %v", c.fd, c.hold, c.is(flagHeld))
 	}
+	seen := c.seen.Load()
+	if seen+uint32(slack/tick) < s.peer.seen {
+		w.fail("fd %d: heard at tick %d, and now at %d", c.fd, s.peer.seen, seen)
+	}
+	s.peer.seen = seen
 	s.peer.notice()
 	w.checkOutbox(c)
 }

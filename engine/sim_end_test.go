@@ -32,17 +32,26 @@ func (w *world) calm() {
 	for _, p := range w.peers {
 		w.checkHeard(p)
 	}
+	if n := len(w.listener.backlog); n > 0 {
+		w.fail("%d connections were never accepted", n)
+	}
 }
 
 // settle moves everything that is under way to where it goes.
 func (w *world) settle() {
-	for moved := true; moved && w.failure == ""; w.quiesce() {
-		moved = false
+	for still := 0; still < 2 && w.failure == ""; still++ { // the first may pass on a FIN
+		w.quiesce()
+		moved := false
 		for _, p := range w.peers {
-			moved = moved || len(p.flight) > 0 || len(p.ep.out) > 0 || p.ep.lacked && p.ep.fd >= 0
-			p.ep.size = 64 << 10
+			s := p.ep
+			end := p.fin && !s.eof && s.err == nil
+			moved = moved || len(p.flight) > 0 || len(s.out) > 0 || s.fd >= 0 && (s.lacked || end)
+			s.size = 64 << 10
 			p.arrive(len(p.flight))
 			p.readAll()
+		}
+		if moved {
+			still = -1
 		}
 	}
 }

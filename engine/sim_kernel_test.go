@@ -130,6 +130,9 @@ func (k *simKernel) Read(fd int, p []byte) (int, error) {
 		return 0, err
 	}
 	s.peer.notice()
+	if c := k.w.e.table.get(int32(fd)); c != nil && c.loop != k.w.runner {
+		k.w.fail("fd %d: its turn is not its own loop's (R4)", fd)
+	}
 	if len(p) == 0 {
 		k.w.fail("fd %d: a read into nothing", fd)
 	}
@@ -226,6 +229,9 @@ func (k *simKernel) Shutdown(fd int) error {
 	}
 	if s.shut {
 		k.w.fail("fd %d: a second FIN", fd)
+	}
+	if p := s.peer; p.opened && !p.closed && !p.has("the peer breaks the protocol") && !p.has("panic") {
+		k.w.fail("fd %d: FIN before the peer's close frame", fd)
 	}
 	if s.dead || k.w.faults && s.peer.faulty && k.w.chance(20) {
 		s.peer.cause("shutdown failed")

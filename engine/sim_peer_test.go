@@ -63,7 +63,8 @@ type simPeer struct {
 	tickets int
 	tunes   [2]tune
 	causes  []cause
-	full    bool // a write found no room
+	seen    uint32 // as the engine has it
+	full    bool   // a write found no room
 }
 
 // said is a message and where its last byte is.

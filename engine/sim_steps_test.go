@@ -17,7 +17,7 @@ func (w *world) stepLoop(i int) bool {
 	}
 	l := w.e.loops[i]
 	w.log("loop %d", i)
-	w.active[i] = true
+	w.active[i], w.runner = true, l
 	if err := l.step(); err != nil {
 		w.fail("loop %d: %v", i, err)
 	}
@@ -40,6 +40,7 @@ func (w *world) runWorker(i int) bool {
 	c, s := q.waiting[0], q.idle[0]
 	q.waiting, q.idle = q.waiting[1:], q.idle[1:]
 	w.log("worker of loop %d: fd %d", i, c.fd)
+	w.runner = c.loop
 	s.turn(c)
 	q.idle = append(q.idle, s)
 	return true

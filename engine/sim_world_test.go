@@ -39,7 +39,8 @@ type world struct {
 	asleep  []bool
 	active  []bool // loops that are stepped now
 	queues  []*simQueue
-	depth   int // of things that go on within others
+	runner  *loop // whose turn it is
+	depth   int   // of things that go on within others
 	panics  uint64
 	failure string
 	trace   func(format string, args ...any)
@@ -187,6 +188,8 @@ func (w *world) meddle(where string) {
 	if !w.faults || w.depth >= 3 || !w.chance(5) {
 		return
 	}
+	runner := w.runner
+	defer func() { w.runner = runner }()
 	w.depth++
 	w.log("meanwhile, in %s:", where)
 	for range 1 + w.rng.IntN(6) {

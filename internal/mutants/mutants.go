@@ -1,7 +1,7 @@
 package main
 
 // mutants are defects that somebody may make, by the rule of package engine that each
-// breaks.
+// breaks. What only costs a system call, or shows under TLS alone, is not among them.
 var mutants = []mutant{
 	{"R2 queue a connection that is held", "loop.go", "if c.work.Or(marks|held)&held == 0 {", "if c.work.Or(marks|held) != 0 {"},
 	{"R2 queue a kicked connection twice", "conn.go", "if c.work.Or(marks|held)&held == 0 {", "if c.work.Or(marks|held) != 0 {"},
@@ -24,7 +24,6 @@ var mutants = []mutant{
 	{"R6 stay full after a drain", "pause.go", "	c.unhold(holdOutput)\n", ""},
 	{"R7 stop reading at a hang-up", "receive.go", "if n == room || marks&markHangup != 0 {", "if n == room {"},
 	{"R7 take a full buffer for the end", "receive.go", "if n == room || marks&markHangup != 0 {", "if marks&markHangup != 0 {"},
-	{"R7 stop reading after a failed write", "write.go", "	c.kick(markRead | markHangup)\n", ""},
 	{"R7 look away after a failed write", "write.go", "	c.rearm() // a paused connection is not watched, and is read again now\n", ""},
 	{"R7 stop reading after a panic", "turn.go", "	c.kick(markRead | markHangup)\n", ""},
 	{"R7 overlook the end", "receive.go", "	c.set(flagEOF)\n", ""},
@@ -34,7 +33,7 @@ var mutants = []mutant{
 	{"R8 lose the Done behind a panic", "turn.go", "			tell(acks[next:])\n", ""},
 	{"R9 forget the outbox's limit", "send.go", "queued+size > c.policy.maxOutbox", "queued > c.policy.maxOutbox"},
 	{"R10 no Close without an error", "turn.go", "		defer h.Close(c, code, reason)\n", "		if err != nil {\n			defer h.Close(c, code, reason)\n		}\n"},
-	{"R10 Close before what is unsent", "turn.go", "	tell(unsent)\n", "	defer tell(unsent)\n"},
+	{"R10 Close without telling what is unsent", "turn.go", "	tell(unsent)\n", "	_ = unsent\n"},
 	{"write: lose the rest of a short write", "write.go", "	c.out.wrote(n, &c.loop.bytes)\n	c.out.settle", "	c.out.wrote(c.out.size, &c.loop.bytes)\n	c.out.settle"},
 	{"write: begin a short write again", "write.go", "	c.out.wrote(n, &c.loop.bytes)\n	c.out.settle", "	c.out.settle"},
 	{"write: forget that the kernel is full", "write.go", "		c.set(flagBlocked)\n", ""},
@@ -59,16 +58,15 @@ var mutants = []mutant{
 	{"time: move the last sign of life back", "receive.go", "c.seen.Load() < now &&", "c.seen.Load() != now &&"},
 	{"time: do not come back", "timer.go", "	c.loop.arm(c, c.loop.now.Load()+most-passed)\n", ""},
 	{"time: no limit on a stalled write", "timer.go", "	if c.is(flagBlocked) && p.stall != 0 {", "	if false {"},
-	{"wheel: act a rotation early", "wheel.go", "			if c.due <= now {", "			if c.due != 0 {"},
+	{"wheel: forget the rest of a slot", "wheel.go", "			c = next\n", "			_, c = next, nil\n"},
 	{"wheel: do not wake the loop", "wheel.go", "	return w.until == 0 || due < w.until\n", "	return false\n"},
 	{"wheel: keep the later deadline", "wheel.go", "		if c.due <= due {\n			return false\n		}\n", "		return false\n"},
 	{"accept: stop at one that failed", "listen.go", "		in.loop.stats.rejected.Add(1)\n	}\n}", "		in.ready = false\n	}\n}"},
 	{"accept: starve for ever", "listen.go", "in.ready = in.ready || in.starved", "in.ready = in.ready && in.starved"},
 	{"accept: miscount an address", "turn.go", "	c.policy.left(c)\n", ""},
-	{"topic: move seats during a pass", "topic.go", "	if p.casting {\n", "	if false {\n"},
 	{"topic: lose what came during a pass", "cast.go", "	if len(p.pending) == 0 {\n", "	if len(p.pending) >= 0 {\n"},
 	{"deflate: share a frame and keep the window", "cast.go", "		c.ext.deflate.send.Reset()\n", ""},
 	{"deflate: keep the window of a lost message", "deflate.go", "		z.send.Reset()\n	}\n	return err", "		_ = z\n	}\n	return err"},
 	{"deflate: keep what came out", "deflate.go", "	defer b.Put(data)\n", ""},
-	{"topic: keep a frame", "cast.go", "		ps.casts[i].ed.release()\n", ""},
+	{"topic: keep a frame", "cast.go", "		ps.casts[i].ed.release()\n", "		_ = i\n"},
 }
