@@ -52,10 +52,10 @@ type extra struct {
 	protocol string
 	code     CloseCode // from the peer's close frame
 	reason   string
-	err      error // the first failure, not yet told to the handler
-	addr     remoteKey
-	pongs    int  // automatic, that wait for a full kernel; of the turn's holder
-	far      *far // behind a bridge; set before the connection is watched
+	err      error      // the first failure, not yet told to the handler
+	addr     *remoteKey // nil when its connections are not counted
+	pongs    int        // automatic, that wait for a full kernel; of the turn's holder
+	far      *far       // behind a bridge; set before the connection is watched
 }
 
 // Marks say why a connection wants a turn. The low ones are the poller's.

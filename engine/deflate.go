@@ -20,13 +20,13 @@ const (
 type deflate struct {
 	sendBits, recvBits uint8
 	sendKeeps          bool          // context takeover for what we send
+	compress           bool          // of the fragmented message that is being sent; under mu
 	recv               *codec.Window // nil without takeover; of the turn's holder
 
 	// mu keeps the order of compressing the order of the wire. It is taken before
 	// Conn.mu, so that others can send control frames meanwhile.
-	mu       sync.Mutex
-	send     *codec.Window // nil without takeover, but for the time of a fragmented message
-	compress bool          // of the fragmented message that is being sent
+	mu   sync.Mutex
+	send *codec.Window // nil without takeover, but for the time of a fragmented message
 }
 
 func newDeflate(p codec.DeflateParams, client bool) *deflate {

@@ -72,8 +72,8 @@ func (s *Server) stop() {
 
 // left counts a connection out.
 func (s *Server) left(c *Conn) {
-	if c.ext != nil {
-		s.leave(c.ext.addr)
+	if c.ext != nil && c.ext.addr != nil {
+		s.leave(*c.ext.addr)
 	}
 	if s.conns.Add(-1) == 0 && s.closing.Load() {
 		s.last()

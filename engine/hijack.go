@@ -196,7 +196,10 @@ func (s *Server) adopt(conn net.Conn, addr remoteKey, p *pending) error {
 	c := newConn(l, &s.policy, fd)
 	p.req.conn = c
 	x := c.extra()
-	x.hs, x.addr, x.far = &handshake{pending: p}, addr, far
+	x.hs, x.far = &handshake{pending: p}, far
+	if addr.IsValid() {
+		x.addr = &addr
+	}
 	c.enter()
 	c.kick(markKick)
 	return nil

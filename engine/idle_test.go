@@ -8,6 +8,16 @@ import (
 	"unsafe"
 )
 
+// Without context takeover a connection with permessage-deflate holds no window:
+// its Conn, its slot in the table, and these two.
+func TestR1SizeWithDeflate(t *testing.T) {
+	const most = 300
+	slot := unsafe.Sizeof(uintptr(0))
+	if n := unsafe.Sizeof(Conn{}) + slot + unsafe.Sizeof(extra{}) + unsafe.Sizeof(deflate{}); n > most {
+		t.Errorf("an idle connection with deflate has %d bytes, at most %d", n, most)
+	}
+}
+
 func TestR1SizeOfConn(t *testing.T) {
 	const most = 128
 	if n := unsafe.Sizeof(Conn{}); n > most {

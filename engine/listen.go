@@ -162,11 +162,12 @@ func (in *listener) admit(fd int, from netip.AddrPort) {
 	}
 	c := newConn(l, &s.policy, fd)
 	if s.opts.MaxConnsPerIP > 0 {
-		if !s.enter(from.Addr()) {
+		key := from.Addr()
+		if !s.enter(key) {
 			l.turnAway(fd, tooManyOfIP)
 			return
 		}
-		c.extra().addr = from.Addr()
+		c.extra().addr = &key
 	}
 	if s.tls != nil {
 		c.extra().tls = newTLS(c, s.tls, false)
