@@ -76,7 +76,7 @@ func (p *simPeer) local(what string, soft bool) {
 func (p *simPeer) sends() {
 	w, c := p.w, p.c
 	m := said{
-		data:   filled(fmt.Sprintf("s%d/%d/", p.id, p.serial), w.rng.IntN(pick(w, []int{20, 300, 6000, 20_000, 80_000}))),
+		data:   w.text(fmt.Sprintf("s%d/%d/", p.id, p.serial), w.rng.IntN(pick(w, []int{20, 300, 6000, 20_000, 80_000}))),
 		binary: w.chance(2),
 	}
 	p.serial++
@@ -129,7 +129,7 @@ func (p *simPeer) refused(err error, size int) bool {
 			p.w.fail("peer %d: %v", p.id, err)
 		}
 	case errors.As(err, &full):
-		if full.Queued+full.Size <= full.Limit || full.Size != size && !p.z.agreed {
+		if full.Queued+full.Size <= full.Limit || full.Size != size && !p.c.is(flagDeflate) {
 			p.w.fail("peer %d: %v", p.id, err)
 		}
 		if p.w.s.policy.slow == SlowClose {

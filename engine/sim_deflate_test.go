@@ -30,6 +30,18 @@ func (w *world) offers() *codec.DeflateConfig {
 	}
 }
 
+// text is filled, or what compresses badly.
+func (w *world) text(head string, size int) string {
+	if w.s.opts.PerMessageDeflate == nil || w.chance(2) {
+		return filled(head, size)
+	}
+	b := append(make([]byte, 0, len(head)+size), head...)
+	for range size {
+		b = append(b, ' '+byte(w.rng.IntN(90)))
+	}
+	return string(b)
+}
+
 // agree takes the extension from the server's answer.
 func (p *simPeer) agree(head string) {
 	for line := range strings.SplitSeq(head, "\r\n") {

@@ -93,7 +93,7 @@ func (w *world) serve() {
 		IdleTimeout:        pick(w, []time.Duration{0, 0, 20 * time.Second}),
 		PingInterval:       pick(w, []time.Duration{0, 0, 5 * time.Second}),
 		WriteTimeout:       pick(w, []time.Duration{0, 0, 4 * time.Second}),
-		MaxOutbox:          pick(w, []int{16 << 10, 64 << 10, 512 << 10}),
+		MaxOutbox:          pick(w, []int{2 << 10, 16 << 10, 64 << 10, 512 << 10}),
 		SlowPolicy:         pick(w, []SlowPolicy{SlowClose, SlowDrop}),
 		MaxConnsPerIP:      pick(w, []int{0, 0, 0, 5}),
 		MaxPayload:         100 << 10,
