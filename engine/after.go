@@ -71,28 +71,31 @@ func (c *Conn) keepAfter(w waiting, size int) {
 // goOn sends what waited, now that the message before it is whole. Under mu, and
 // under the deflate's mu where there is one, so that nothing comes between.
 func (c *Conn) goOn() {
-	if !c.is(flagAfter) || c.ReadyState() != Open {
-		return // at the end abandon tells of them, after what was sent before
+	if !c.is(flagAfter) {
+		return
 	}
-	c.unset(flagAfter)
-	messages := c.ext.after.messages
-	c.ext.after = nil
-	for i := range messages {
-		w := &messages[i]
-		switch {
-		case c.ReadyState() != Open:
-			c.dropAfter(w)
-		case w.frame != nil:
+	a := c.ext.after
+	for len(a.messages) > 0 {
+		if c.ReadyState() != Open {
+			return // at the end abandon tells of the rest, after what was sent before
+		}
+		w := a.messages[0]
+		a.messages = a.messages[1:]
+		if w.frame != nil {
+			a.size -= len(w.frame.b)
 			c.forget(w.frame)
 			c.loop.stats.sent(1, len(w.frame.b))
 			c.outbox().share(w.frame, 0)
 			w.frame.release()
 			c.queued()
-		default:
-			c.push(w.header, w.payload, w.done)
-			c.loop.bytes.Put(w.payload)
+			continue
 		}
+		a.size -= len(w.payload)
+		c.push(w.header, w.payload, w.done)
+		c.loop.bytes.Put(w.payload)
 	}
+	c.unset(flagAfter)
+	c.ext.after = nil
 }
 
 // abandon gives up what waits, at c's end. Under mu.
