@@ -44,7 +44,7 @@ var mutants = []mutant{
 	{"outbox: no Done at the end", "outbox.go", "		o.acks = append(o.acks, ack{c.done, err})\n", "		if err == nil {\n			o.acks = append(o.acks, ack{c.done, err})\n		}\n"},
 	{"outbox: keep the memory of a shared frame", "outbox.go", "		c.frame.release()\n", ""},
 	{"outbox: share without a reference", "outbox.go", "	f.refs.Add(1)\n", ""},
-	{"outbox: tell of a writer's end too early", "after.go", "!c.is(flagAfter) || c.ReadyState() != Open", "!c.is(flagAfter)"},
+	{"outbox: tell of a writer's end too early", "after.go", "			return // at the end abandon", "			c.dropAfter(&a.messages[0])\n			a.messages = a.messages[1:]\n			continue // abandon"},
 	{"R6 watch a pause whose output has left", "write.go", "		c.rearm() // a pause no longer needs to be watched (R6)\n", ""},
 	{"outbox: keep what it had", "turn.go", "		c.out.reset(&l.bytes)\n	}\n	c.abandon()", "	}\n	c.abandon()"},
 	{"inbox: keep what a pause left", "turn.go", "		l.bytes.Put(in.rest)\n", ""},
