@@ -162,7 +162,10 @@ func spin(d time.Duration) {
 	}
 }
 
+// On one core the monitor runs when the sleepers wake, and finds it taken: there
+// such a queue waits until it stands still.
 func TestBriefBlockersGetCompany(t *testing.T) {
+	setCores(t, 2)
 	w := open(t, Options{})
 	q := NewQueue(w, newScratch, runTask)
 	q.Submit(tasks(600, func() { time.Sleep(500 * time.Microsecond) }))
