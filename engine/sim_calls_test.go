@@ -75,8 +75,12 @@ func (p *simPeer) local(what string, soft bool) {
 // sends sends a message, or a part of one, in one of the ways there are.
 func (p *simPeer) sends() {
 	w, c := p.w, p.c
+	size := w.rng.IntN(pick(w, []int{20, 300, 6000, 20_000, 80_000}))
+	if !w.faults {
+		size = 0 // it is to end a message, not to be refused
+	}
 	m := said{
-		data:   w.text(fmt.Sprintf("s%d/%d/", p.id, p.serial), w.rng.IntN(pick(w, []int{20, 300, 6000, 20_000, 80_000}))),
+		data:   w.text(fmt.Sprintf("s%d/%d/", p.id, p.serial), size),
 		binary: w.chance(2),
 	}
 	p.serial++
