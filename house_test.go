@@ -30,7 +30,7 @@ var rules = []rule{
 	{"internal/interop", []string{"engine", "codec"}, []string{}, nil}, // tests only
 	{"internal", nil, []string{"golang.org/x/sys"}, nil},
 	{"engine", []string{"poller", "codec", "pool", "internal"}, []string{}, []string{"encoding/json", "flag"}},
-	{"push", []string{"engine"}, nil, []string{"flag"}},
+	{"push", []string{"engine", "internal"}, nil, []string{"flag"}},
 	{"loadtest", []string{"poller", "codec", "pool", "internal"}, nil, []string{"flag"}},
 	{"cmd", []string{"engine", "push", "loadtest", "internal"}, nil, nil},
 	{"docs", []string{"engine", "push", "loadtest"}, []string{}, nil},

@@ -4,9 +4,11 @@ import (
 	_ "embed"
 	"html/template"
 	"io"
+
+	"github.com/roost-ws/roost/internal/uplot"
 )
 
-// The page and what it draws with: uPlot 1.6.32, whose licence travels with it.
+// The page, which uPlot draws the charts of.
 var (
 	//go:embed page/report.html
 	pageHTML string
@@ -14,12 +16,6 @@ var (
 	pageCSS string
 	//go:embed page/report.js
 	pageJS string
-	//go:embed page/uPlot.iife.min.js
-	plotJS string
-	//go:embed page/uPlot.min.css
-	plotCSS string
-	//go:embed page/uPlot.LICENSE
-	plotLicence string
 )
 
 // page is what the template is filled with.
@@ -48,8 +44,8 @@ func writePage(w io.Writer, runs []*Report, changes []Change) error {
 	}
 	return t.Execute(w, page{
 		Runs: runs, Changes: changes,
-		CSS: template.CSS(pageCSS), PlotCSS: template.CSS(plotCSS),
-		JS: template.JS(pageJS), Plot: template.JS(plotJS),
-		PlotLicence: template.JS("/*\n" + plotLicence + "*/"),
+		CSS: template.CSS(pageCSS), PlotCSS: template.CSS(uplot.Style),
+		JS: template.JS(pageJS), Plot: template.JS(uplot.Script),
+		PlotLicence: template.JS("/*\n" + uplot.Licence + "*/"),
 	})
 }
