@@ -28,12 +28,14 @@ func (s connState) dialling() bool { return connClosed < s && s < connOpen }
 // conn is one connection, owned by its loop. There are a million of them: what
 // only some need, some of the time, is in held.
 type conn struct {
-	held  *held
-	since int64 // when it was dialled, on the run's clock
-	fd    int32
-	slot  uint32 // its index in the loop
-	state connState
-	again bool // it stands in the loop's again
+	held     *held
+	since    int64 // when it was dialled, on the run's clock
+	fd       int32
+	slot     uint32 // its index in the loop
+	state    connState
+	again    bool // it stands in the loop's again
+	listed   bool // it stands in the loop's dials
+	answered bool // the server answered our close frame
 }
 
 // held is what the kernel cut in two: a header block or a frame that has not
@@ -187,7 +189,8 @@ func (l *loop) handle(c *conn, m codec.Message) {
 		l.pings++
 	case codec.Close:
 		if c.state == connClosing {
-			return // the answer to ours; the server closes
+			c.answered = true // the server closes now
+			return
 		}
 		code, reason, err := codec.ParseClose(m.Payload, false)
 		if err != nil {
@@ -219,6 +222,10 @@ func (l *loop) end(c *conn, err error) {
 		l.script.closed(c)
 	default:
 		l.open--
+		l.left++
+	}
+	if l.lives != nil {
+		l.lives.ended(c, was, err)
 	}
 }
 

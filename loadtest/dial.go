@@ -43,6 +43,7 @@ func (l *loop) climb() {
 	default:
 		r.next = l.now
 	}
+	l.dialAgain()
 	if l.settledAt == 0 && r.end > 0 && r.at == r.end && l.dialling == 0 {
 		l.settledAt = l.now
 		close(l.settled)
@@ -60,7 +61,7 @@ func (l *loop) allowed() int {
 
 // dial begins a connection.
 func (l *loop) dial(c *conn) {
-	c.since = l.clock()
+	c.since, c.answered = l.clock(), false
 	fd, err := sock.Connect(l.target.addr, l.source(c))
 	if err == nil {
 		err = l.adopt(c, fd)
@@ -68,11 +69,17 @@ func (l *loop) dial(c *conn) {
 	if err != nil {
 		l.failed++
 		l.failures.add(connConnecting, err)
+		if l.lives != nil {
+			l.lives.ended(c, connConnecting, err)
+		}
 		return
 	}
 	c.state = connConnecting
 	l.dialling++
-	l.dials = append(l.dials, c.slot)
+	if !c.listed {
+		c.listed = true
+		l.dials = append(l.dials, c.slot)
+	}
 	l.sweep = min(l.sweep, c.since+int64(sweepTick))
 }
 
@@ -207,6 +214,9 @@ func (l *loop) shaken(c *conn) {
 	l.opened++
 	l.open++
 	l.handshakes.record(l.now - c.since)
+	if l.lives != nil {
+		l.lives.opened(c)
+	}
 }
 
 // expire fails the handshakes that took too long.
@@ -216,8 +226,10 @@ func (l *loop) expire() {
 		c := &l.conns[slot]
 		switch {
 		case !c.state.dialling():
+			c.listed = false
 			continue
 		case l.now-c.since >= int64(l.timeout):
+			c.listed = false
 			l.end(c, syscall.ETIMEDOUT)
 			continue
 		}

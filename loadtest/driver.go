@@ -77,6 +77,7 @@ func newDriver(ctx context.Context, scenario string, o Options, maxPayload int, 
 			return nil, err
 		}
 		l.script = scripted(l)
+		l.lives, _ = l.script.(lives)
 		d.loops = append(d.loops, l)
 		d.done.Go(func() {
 			if l.run(); l.err != nil {
@@ -197,10 +198,15 @@ const closeWait = 2 * time.Second
 func (d *driver) finish() (*Report, error) {
 	var all failures
 	c := &d.report.Connections
+	opened, failed := 0, 0
 	d.each(func(l *loop) {
 		all.merge(&l.failures)
-		c.Lost += l.opened - l.open
+		c.Lost += l.opened - l.open - l.left
+		c.Redialled += l.redialled
+		opened += l.opened
+		failed += l.failed
 	})
+	c.Opened, c.Failed = opened, failed
 	d.report.Failures = all.list()
 	d.report.Samples = d.sampler.samples
 	d.report.Interrupted = d.ctx.Err() != nil

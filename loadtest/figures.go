@@ -58,7 +58,7 @@ func (r *Report) Figures() []Figure {
 	add("failed", float64(c.Failed))
 	add("lost", float64(c.Lost))
 	if c.Wanted > 0 {
-		add("errors", float64(c.Failed+c.Lost)/float64(c.Wanted))
+		add("errors", float64(c.Failed+c.Lost)/float64(c.Wanted+c.Redialled))
 	}
 	if c.Opened > 0 {
 		add("connect-rate", c.PerSecond)

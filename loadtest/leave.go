@@ -29,16 +29,22 @@ const closePoll = 20 * time.Millisecond
 // farewell sends close frames and stops dialling.
 func (l *loop) farewell() {
 	l.ramp.end = l.ramp.at
+	l.anew = redials{next: never}
+	l.lives = nil
 	l.due = never
-	var payload [2]byte
-	body := codec.AppendClose(payload[:0], codec.CodeNormal, "")
 	for i := range l.conns {
 		if c := &l.conns[i]; c.state == connOpen {
-			c.state = connClosing
-			l.out = codec.AppendFrame(l.out, l.header(codec.Close), body)
-			l.flush(c)
+			l.part(c)
 		}
 	}
+}
+
+// part sends an open connection's close frame. The server ends it then, or reset does.
+func (l *loop) part(c *conn) {
+	var payload [2]byte
+	c.state = connClosing
+	l.out = codec.AppendFrame(l.out, l.header(codec.Close), codec.AppendClose(payload[:0], codec.CodeNormal, ""))
+	l.flush(c)
 }
 
 // reset ends a connection at once, with an RST and without a TIME_WAIT.

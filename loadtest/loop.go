@@ -38,10 +38,12 @@ type loop struct {
 	poll   *poller.Poller
 	timer  timer
 	script script
+	lives  lives // the script, when it follows connections from dial to dial; else nil
 
 	conns []conn
 	table []*conn // by descriptor
 	ramp  ramp
+	anew  redials
 	dials []uint32 // slots that were dialled and may not have settled
 	sweep int64    // when they are looked through for the late
 
@@ -64,6 +66,8 @@ type loop struct {
 
 	opened, open, failed, dialling int
 	deflated                       int // of those opened
+	redialled                      int // dials that redial began
+	left                           int // of those opened, ended because we wanted it
 	pings, messages                uint64
 	handshakes                     *latency
 	recent                         *latency      // what the scenario measures, since the last sample
@@ -91,6 +95,7 @@ func newLoop(p *plan, index, conns int) (*loop, error) {
 		limits:     codec.Limits{Client: true, SkipUTF8: true, MaxPayload: p.maxPayload},
 		random:     p.seed + uint64(index)*0x9e3779b97f4a7c15 | 1,
 		ramp:       ramp{next: never},
+		anew:       redials{next: never},
 		due:        never,
 		sweep:      never,
 		handshakes: newLatency(),
@@ -191,7 +196,7 @@ func (l *loop) event(c *conn, r poller.Ready) {
 
 // deadline is when the loop has to turn though nothing happens.
 func (l *loop) deadline() time.Time {
-	next := min(l.ramp.next, l.sweep)
+	next := min(l.ramp.next, l.anew.next, l.sweep)
 	if !l.timer.arm(l, l.due) {
 		next = min(next, l.due)
 	}

@@ -32,13 +32,14 @@ type Report struct {
 // Connections counts a run's connections.
 type Connections struct {
 	Wanted    int           `json:"wanted"`
-	Opened    int           `json:"opened"`   // handshakes done
-	Failed    int           `json:"failed"`   // handshakes failed
-	Lost      int           `json:"lost"`     // of those opened, ended before the run did
-	Deflated  int           `json:"deflated"` // of those opened, with permessage-deflate agreed
-	Took      time.Duration `json:"took_ns"`
-	PerSecond float64       `json:"per_second"` // Opened over Took
-	Handshake Latency       `json:"handshake"`  // from connect to the answer, connections opened
+	Redialled int           `json:"redialled,omitempty"` // dials beyond those wanted, of connections that had ended
+	Opened    int           `json:"opened"`              // handshakes done
+	Failed    int           `json:"failed"`              // handshakes failed
+	Lost      int           `json:"lost"`                // of those opened, ended before the run did
+	Deflated  int           `json:"deflated"`            // of those opened, with permessage-deflate agreed
+	Took      time.Duration `json:"took_ns"`             // of the first opening
+	PerSecond float64       `json:"per_second"`          // opened over Took
+	Handshake Latency       `json:"handshake"`           // from connect to the answer, connections opened
 }
 
 // Server is the server under test, where it is on this machine.

@@ -58,17 +58,18 @@ func (d *driver) sample(stage string, must bool) {
 		return
 	}
 	p := Sample{At: now, Length: length, Stage: stage}
-	opened, failed, messages := 0, 0, uint64(0)
+	opened, failed, left, messages := 0, 0, 0, uint64(0)
 	s.recent.h.Reset()
 	d.each(func(l *loop) {
 		opened += l.opened
 		failed += l.failed
+		left += l.left
 		messages += l.messages
 		p.Open += l.open
 		s.recent.merge(l.recent)
 		l.recent.h.Reset()
 	})
-	lost := opened - p.Open
+	lost := opened - p.Open - left
 	p.Opened, p.Failed, p.Messages, p.Lost = opened-s.opened, failed-s.failed, messages-s.messages, lost-s.lost
 	if s.recent.h.TotalCount() > 0 {
 		sum := s.recent.summary()

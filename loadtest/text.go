@@ -19,7 +19,14 @@ func (r *Report) WriteText(w io.Writer) error {
 		line("", "interrupted: what follows is of the time until then")
 	}
 	c := &r.Connections
-	line("connections", "%s of %s opened in %s: %s a second", count(c.Opened), count(c.Wanted), span(c.Took), rate(c.PerSecond))
+	first := c.Opened
+	if c.Redialled > 0 {
+		first = int(c.Handshake.Count)
+	}
+	line("connections", "%s of %s opened in %s: %s a second", count(first), count(c.Wanted), span(c.Took), rate(c.PerSecond))
+	if c.Redialled > 0 {
+		line("redialled", "%s times; in all %s opened, %s failed, %s lost", count(c.Redialled), count(c.Opened), count(c.Failed), count(c.Lost))
+	}
 	if c.Opened > 0 {
 		line("handshake", "p50 %s  p99 %s  max %s", span(c.Handshake.P50), span(c.Handshake.P99), span(c.Handshake.Max))
 	}
