@@ -43,7 +43,20 @@ type Bus interface {
 	Attach(ctx context.Context, at Attachment, f func(Replay)) error
 	// Ready returns nil when events can be published, or what keeps them from it.
 	Ready() error
+	// Tell sends text, which the bus then owns, to the servers that listen as node,
+	// or with node "" to all that listen, the one that tells included. It arrives at
+	// most once, and in the order of one teller. An error means that it was not sent;
+	// none does not mean that anybody got it. It does not wait for who listens.
+	Tell(ctx context.Context, node string, text []byte) error
+	// Listen has f called with every text told to node or to all from now on, one at
+	// a time. f may call the bus, and must not change text. stop ends it, and waits for a call
+	// under way.
+	Listen(node string, f func(text []byte)) (stop func(), err error)
 }
+
+// MaxTold is the most bytes that Tell takes: NATS takes 1 MiB by default, and
+// texts share its connection with events.
+const MaxTold = 256 << 10
 
 // Attachment says which channel's history is wanted, and from where.
 type Attachment struct {

@@ -12,6 +12,8 @@ import (
 type MemoryBus struct {
 	history *Histories
 	subs    Subscribers
+
+	listeners Listeners
 }
 
 // NewMemoryBus returns a bus without subscribers.
