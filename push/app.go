@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path"
 	"regexp"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,10 @@ type App struct {
 	ID     string `json:"id"`     // in the path of the HTTP API
 	Key    string `json:"key"`    // public: clients connect with it
 	Secret string `json:"secret"` // signs requests and subscriptions; never logged
+
+	// PreviousSecrets are taken beside Secret while backends change over; webhooks
+	// are signed with Secret.
+	PreviousSecrets []string `json:"previous_secrets"`
 
 	Disabled     bool          `json:"disabled"`      // turns clients away with 4003 and requests with 403
 	ClientEvents bool          `json:"client_events"` // clients may send events to private and presence channels
@@ -88,6 +93,9 @@ func (a *App) check() error {
 	case a.Secret == "":
 		return fmt.Errorf("push: app %s has no secret: set one, best 32 random characters", a.ID)
 	}
+	if slices.Contains(a.PreviousSecrets, "") {
+		return fmt.Errorf("push: app %s: one of its previous secrets is empty: leave it out", a.ID)
+	}
 	for i := range a.Channels {
 		p := &a.Channels[i]
 		if _, err := path.Match(p.Match, ""); err != nil || p.Match == "" {
@@ -107,9 +115,18 @@ func (a *App) check() error {
 	return nil
 }
 
+// signed reports whether got is what sign makes with the secret, or with one that
+// is being replaced.
+func (a *App) signed(got string, sign func(secret string) string) bool {
+	return protocol.Equal(got, sign(a.Secret)) ||
+		slices.ContainsFunc(a.PreviousSecrets, func(secret string) bool { return protocol.Equal(got, sign(secret)) })
+}
+
 // app is an App being served.
 type app struct {
-	App
+	ID, Key string // never change: another key is another app
+	cfg     atomic.Pointer[App]
+
 	hub   *hub
 	users users
 	hooks hooks
@@ -119,10 +136,16 @@ type app struct {
 	events bucket // of EventRate; under mu
 }
 
-func newApp(a App, from *Limits) *app {
-	a.Limits.inherit(from)
-	return &app{App: a, users: newUsers()}
+func newApp(c *App) *app {
+	a := &app{ID: c.ID, Key: c.Key, users: newUsers()}
+	a.cfg.Store(c)
+	a.hub = newHub(a)
+	return a
 }
+
+// now is the configuration, which UpdateApps may replace but nobody changes. It
+// may be called from any goroutine.
+func (a *app) now() *App { return a.cfg.Load() }
 
 // cacheAge is how long the last event of a cache channel is kept.
 const cacheAge = 30 * time.Minute
@@ -130,7 +153,7 @@ const cacheAge = 30 * time.Minute
 // retention returns what is kept of a channel.
 func (a *app) retention(channel string) Retention {
 	var r Retention
-	for _, p := range a.Channels {
+	for _, p := range a.now().Channels {
 		if ok, _ := path.Match(p.Match, channel); ok { // patterns are checked when the server is made
 			r = p.History
 			break
@@ -144,13 +167,14 @@ func (a *app) retention(channel string) Retention {
 
 // allowEvents reports whether backends may publish n more events now.
 func (a *app) allowEvents(now time.Duration, n int) bool {
-	if a.Limits.EventRate == 0 {
+	rate := a.now().Limits.EventRate
+	if rate == 0 {
 		return true
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for range n {
-		if !a.events.allow(now, time.Second/time.Duration(a.Limits.EventRate), a.Limits.EventRate) {
+		if !a.events.allow(now, time.Second/time.Duration(rate), rate) {
 			return false
 		}
 	}

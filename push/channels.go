@@ -118,7 +118,7 @@ func (s *Server) postTerminate(a *app, r *http.Request, _ []byte) (any, *httpErr
 	}
 	if err := s.opts.Bus.Publish(r.Context(), &Event{App: a.ID, Terminate: id}); err != nil {
 		s.counts.busErrors.Add(1)
-		s.opts.Logger.Error("termination failed", "app", a.App, "err", err)
+		s.opts.Logger.Error("termination failed", "app", a.now(), "err", err)
 		return nil, httpErrorf(http.StatusServiceUnavailable, "the other servers could not be told: try again")
 	}
 	return struct{}{}, nil

@@ -22,14 +22,14 @@ func (s *Server) clientEvent(c *engine.Conn, ss *session, f protocol.Frame) {
 		s.fail(c, 0, err.Error())
 		return
 	}
-	rate := ss.app.Limits.ClientEventRate
+	rate := ss.app.now().Limits.ClientEventRate
 	if !ss.events.allow(time.Since(s.start), time.Second/time.Duration(rate), rate) {
 		s.counts.refusedEvents.Add(1)
 		s.fail(c, protocol.CodeClientEvent, fmt.Sprintf("more than %d client events a second: send fewer", rate))
 		return
 	}
 	if err := s.publish(context.Background(), e); err != nil {
-		s.opts.Logger.Error("client event failed", "app", ss.app.App, "event", e.Name, "err", err)
+		s.opts.Logger.Error("client event failed", "app", ss.app.now(), "event", e.Name, "err", err)
 		s.fail(c, 0, "the event could not be handed to the other servers: try again")
 		return
 	}
@@ -39,7 +39,7 @@ func (s *Server) clientEvent(c *engine.Conn, ss *session, f protocol.Frame) {
 
 // checkClientEvent returns the event and which of the subscriptions it is for.
 func (s *Server) checkClientEvent(ss *session, f protocol.Frame) (*Event, int, error) {
-	if !ss.app.ClientEvents {
+	if !ss.app.now().ClientEvents {
 		return nil, 0, fmt.Errorf("client events are not enabled for this app: publish over the HTTP API, or enable them")
 	}
 	if !protocol.NeedsAuth(f.Channel) || protocol.IsEncrypted(f.Channel) {
@@ -56,8 +56,8 @@ func (s *Server) checkClientEvent(ss *session, f protocol.Frame) (*Event, int, e
 	if err != nil {
 		return nil, 0, fmt.Errorf("data is no JSON string: %w", err)
 	}
-	if n := len(data); n > ss.app.Limits.MaxData {
-		return nil, 0, fmt.Errorf("data has %d bytes and may have %d: send less", n, ss.app.Limits.MaxData)
+	if n := len(data); n > ss.app.now().Limits.MaxData {
+		return nil, 0, fmt.Errorf("data has %d bytes and may have %d: send less", n, ss.app.now().Limits.MaxData)
 	}
 	return &Event{
 		App: ss.app.ID, Channels: []string{ss.subs[i].ch.name}, Name: strings.Clone(f.Event), Data: data,

@@ -98,11 +98,12 @@ func ofHost(origin, host string) bool {
 
 // getState is what the page shows and needs to connect. The key is public.
 func (s *Server) getState(w http.ResponseWriter, _ *http.Request) {
+	a := s.tenants().list[0]
 	writeJSON(w, http.StatusOK, map[string]any{
-		"app_id": s.opts.App.ID, "key": s.opts.App.Key,
+		"app_id": a.ID, "key": a.Key,
 		"connections": s.conns.size(), "channels": s.channels(), "subscriptions": s.subscriptions(),
 		"published": s.counts.published.Load(), "uptime": int(time.Since(s.start).Seconds()),
-		"max_data": s.apps[0].Limits.MaxData, "draining": s.draining.Load(),
+		"max_data": a.now().Limits.MaxData, "draining": s.draining.Load(),
 	})
 }
 
@@ -117,7 +118,7 @@ func (s *Server) postConsole(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) consolePublish(w http.ResponseWriter, r *http.Request) *httpError {
-	a := s.apps[0]
+	a := s.tenants().list[0]
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return httpErrorf(http.StatusUnsupportedMediaType, "content type must be application/json")
 	}

@@ -13,7 +13,7 @@ import (
 
 // maxBody has room for the data with every byte escaped (\u00xx), and the names.
 func (a *app) maxBody(path string) int64 {
-	l := &a.Limits
+	l := &a.now().Limits
 	n := int64(6*l.MaxData + l.MaxEventChannels*(protocol.MaxChannelName+8) + 6*protocol.MaxEventName + 1<<10)
 	if strings.HasSuffix(path, "/batch_events") {
 		n *= int64(l.MaxBatch)
@@ -59,10 +59,10 @@ func (a *app) checkEvent(e *Event) error {
 	if err := protocol.CheckEvent(e.Name); err != nil {
 		return httpErrorf(http.StatusBadRequest, "%v", err)
 	}
-	if n, most := len(e.Data), a.Limits.MaxData; n > most {
+	if n, most := len(e.Data), a.now().Limits.MaxData; n > most {
 		return httpErrorf(http.StatusRequestEntityTooLarge, "data has %d bytes and may have %d: send less, or a link to the rest", n, most)
 	}
-	if n, most := len(e.Channels), a.Limits.MaxEventChannels; n == 0 || n > most {
+	if n, most := len(e.Channels), a.now().Limits.MaxEventChannels; n == 0 || n > most {
 		return httpErrorf(http.StatusBadRequest, "event has %d channels and may have 1 to %d: send several events", n, most)
 	}
 	unique := make([]string, 0, len(e.Channels))
@@ -95,11 +95,11 @@ func checkTarget(name string) error {
 // publishAll stops at the first failure of the bus; the events before it are out.
 func (s *Server) publishAll(ctx context.Context, a *app, events []*Event) *httpError {
 	if !a.allowEvents(time.Since(s.start), len(events)) {
-		return httpErrorf(http.StatusTooManyRequests, "app %s may publish %d events a second: send fewer", a.ID, a.Limits.EventRate)
+		return httpErrorf(http.StatusTooManyRequests, "app %s may publish %d events a second: send fewer", a.ID, a.now().Limits.EventRate)
 	}
 	for _, e := range events {
 		if err := s.publish(ctx, a.split(e)...); err != nil {
-			s.opts.Logger.Error("publication failed", "app", a.App, "event", e.Name, "error", err)
+			s.opts.Logger.Error("publication failed", "app", a.now(), "event", e.Name, "error", err)
 			return httpErrorf(http.StatusServiceUnavailable, "the event could not be handed to the other servers: try again")
 		}
 	}
@@ -133,7 +133,7 @@ func (s *Server) postBatch(a *app, r *http.Request, body []byte) (any, *httpErro
 	if err := json.Unmarshal(body, &b); err != nil {
 		return nil, httpErrorf(http.StatusBadRequest, "body is no batch of events: %v", err)
 	}
-	if n, most := len(b.Batch), a.Limits.MaxBatch; n == 0 || n > most {
+	if n, most := len(b.Batch), a.now().Limits.MaxBatch; n == 0 || n > most {
 		return nil, httpErrorf(http.StatusBadRequest, "batch has %d events and may have 1 to %d: send several batches", n, most)
 	}
 	events := make([]*Event, len(b.Batch))

@@ -60,14 +60,14 @@ func (c *collector) gauge(name, help string, read func() int64) {
 }
 
 func (s *Server) channels() (n int64) {
-	for _, a := range s.apps {
+	for _, a := range s.tenants().list {
 		n += a.hub.channels.Load()
 	}
 	return n
 }
 
 func (s *Server) subscriptions() (n int64) {
-	for _, a := range s.apps {
+	for _, a := range s.tenants().list {
 		n += a.hub.subscriptions.Load()
 	}
 	return n

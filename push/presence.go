@@ -28,8 +28,8 @@ func newMembers() *members { return &members{users: make(map[string]*member)} }
 
 // parseMember reads the channel_data that the backend signed.
 func (a *app) parseMember(channelData string) (id string, info json.RawMessage, r *refusal) {
-	if len(channelData) > a.Limits.MaxUserInfo {
-		return "", nil, &refusal{"LimitReached", fmt.Sprintf("channel_data has %d bytes and may have %d: tell less of the user", len(channelData), a.Limits.MaxUserInfo), http.StatusRequestEntityTooLarge}
+	if len(channelData) > a.now().Limits.MaxUserInfo {
+		return "", nil, &refusal{"LimitReached", fmt.Sprintf("channel_data has %d bytes and may have %d: tell less of the user", len(channelData), a.now().Limits.MaxUserInfo), http.StatusRequestEntityTooLarge}
 	}
 	var d struct {
 		UserID   json.RawMessage `json:"user_id"` // a string, though some backends send a number
@@ -55,8 +55,8 @@ func (m *members) join(c *engine.Conn, a *app, ch *channel, id string, info json
 	defer m.mu.Unlock()
 	u := m.users[id]
 	if u == nil {
-		if n := len(m.users); n >= a.Limits.MaxMembers {
-			return false, &refusal{"LimitReached", fmt.Sprintf("channel has %d members and may have %d: wait until one leaves", n, a.Limits.MaxMembers), http.StatusTooManyRequests}
+		if n := len(m.users); n >= a.now().Limits.MaxMembers {
+			return false, &refusal{"LimitReached", fmt.Sprintf("channel has %d members and may have %d: wait until one leaves", n, a.now().Limits.MaxMembers), http.StatusTooManyRequests}
 		}
 		u = &member{info: info}
 		m.users[id] = u

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,9 +19,8 @@ import (
 type Server struct {
 	opts     Options
 	start    time.Time
-	apps     []*app // the console's first
-	byID     map[string]*app
-	byKey    map[string]*app
+	apps     atomic.Pointer[tenants]
+	updating sync.Mutex // one UpdateApps at a time
 	conns    *directory
 	counts   counters
 	engine   atomic.Pointer[engine.Engine] // for metrics only
@@ -36,12 +36,8 @@ func New(o Options) (*Server, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	s := &Server{opts: o, start: time.Now(), byID: map[string]*app{}, byKey: map[string]*app{}, conns: newDirectory()}
-	for _, one := range o.Apps {
-		a := newApp(one, &o.Limits)
-		a.hub = newHub(a)
-		s.apps, s.byID[a.ID], s.byKey[a.Key] = append(s.apps, a), a, a
-	}
+	s := &Server{opts: o, start: time.Now(), conns: newDirectory()}
+	s.apps.Store(newTenants(o.Apps, &o.Limits, nil))
 	s.maxOutbox.Store(defaultOutbox)
 	s.http = s.routes()
 	leave, err := o.Bus.Subscribe(s.deliver)
@@ -49,8 +45,8 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("push: join the bus: %w", err)
 	}
 	s.leave = leave
-	for _, a := range s.apps {
-		a.hooks.start(a, &s.counts, o.Logger)
+	for _, a := range s.tenants().list {
+		a.hooks.update(a, &s.counts, o.Logger)
 	}
 	return s, nil
 }
@@ -105,9 +101,9 @@ func (s *Server) ConsoleURL(base string) string { return base + "/#token=" + s.o
 // Publish hands an event to the bus, as the HTTP API does; without e.App it is
 // for the first app. The error tells which limit it breaks, or is the bus's.
 func (s *Server) Publish(ctx context.Context, e Event) error {
-	a := s.apps[0]
+	a := s.tenants().list[0]
 	if e.App != "" {
-		a = s.byID[e.App]
+		a = s.tenants().byID[e.App]
 	}
 	if a == nil {
 		return fmt.Errorf("push: no app %q here: name one of the apps", e.App)
@@ -155,7 +151,7 @@ func (a *app) split(e *Event) (parts []*Event) {
 // deliver fans an event out to the subscribers here. Data is encoded once, the
 // frame once a channel.
 func (s *Server) deliver(e *Event) {
-	a := s.byID[e.App]
+	a := s.tenants().byID[e.App]
 	if a == nil {
 		return
 	}
@@ -228,7 +224,9 @@ func (s *Server) Drain(ctx context.Context) error {
 // are given up. Connections are the engine's to close.
 func (s *Server) Close() error {
 	s.leave()
-	for _, a := range s.apps {
+	s.updating.Lock()
+	defer s.updating.Unlock()
+	for _, a := range s.tenants().list {
 		a.hooks.stop()
 	}
 	return nil

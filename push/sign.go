@@ -34,7 +34,7 @@ func (s *Server) signed(next signedHandler) http.HandlerFunc {
 }
 
 func (s *Server) serveSigned(w http.ResponseWriter, r *http.Request, next signedHandler) (any, *httpError) {
-	a := s.byID[r.PathValue("id")]
+	a := s.tenants().byID[r.PathValue("id")]
 	if a == nil {
 		return nil, httpErrorf(http.StatusNotFound, "no app %q here: check the app id", clip(r.PathValue("id")))
 	}
@@ -42,7 +42,7 @@ func (s *Server) serveSigned(w http.ResponseWriter, r *http.Request, next signed
 	if err != nil {
 		return nil, err
 	}
-	if a.Disabled {
+	if a.now().Disabled {
 		return nil, httpErrorf(http.StatusForbidden, "app %s is disabled: enable it", a.ID)
 	}
 	limit := a.maxBody(r.URL.Path)
@@ -80,7 +80,7 @@ func (a *app) checkSignature(r *http.Request, now time.Time) (url.Values, *httpE
 	// Clients differ in whether they sign the path escaped.
 	got := query.Get("auth_signature")
 	for _, path := range []string{r.URL.EscapedPath(), r.URL.Path} {
-		if protocol.Equal(got, protocol.SignRequest(a.Secret, r.Method, path, query)) {
+		if a.now().signed(got, func(secret string) string { return protocol.SignRequest(secret, r.Method, path, query) }) {
 			return query, nil
 		}
 	}

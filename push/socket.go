@@ -39,10 +39,14 @@ func (s *Server) open(c *engine.Conn, r *engine.Request) {
 	}
 	ss := &session{app: a, id: s.conns.add(c), legacy: version < readsCodes}
 	c.SetData(ss)
+	if code, msg := s.verdict(a); code != 0 { // UpdateApps may have looked before c was there to be found
+		s.disconnect(c, ss.legacy, code, msg)
+		return
+	}
 	hello := fmt.Sprintf(`{"socket_id":"%s","activity_timeout":%d}`, ss.id, int(s.opts.ActivityTimeout/time.Second))
 	s.send(c, protocol.EventConnected, "", protocol.AppendString(nil, hello))
-	if a.AuthTimeout > 0 {
-		ss.auth = time.AfterFunc(a.AuthTimeout, func() {
+	if wait := a.now().AuthTimeout; wait > 0 {
+		ss.auth = time.AfterFunc(wait, func() {
 			s.disconnect(c, ss.legacy, protocol.CodeUnauthorized, "connection was not authorized in time: sign in or subscribe with a signature")
 		})
 	}
@@ -62,11 +66,11 @@ func (s *Server) admit(path string, query url.Values, version int) (a *app, code
 	if !ok {
 		return nil, protocol.CodeUnknownPath, "path not found: connect to /app/KEY"
 	}
-	a = s.byKey[key] // keys are public: how long the search takes may be known
+	a = s.tenants().byKey[key] // keys are public: how long the search takes may be known
 	switch {
 	case a == nil:
 		return nil, protocol.CodeUnknownApp, "no app has this key: check the app key"
-	case a.Disabled:
+	case a.now().Disabled:
 		return nil, protocol.CodeAppDisabled, "the app is disabled: enable it"
 	case s.draining.Load():
 		return nil, protocol.CodeOverCapacity, "server is shutting down: try again"
@@ -78,7 +82,7 @@ func (s *Server) admit(path string, query url.Values, version int) (a *app, code
 	if v := query.Get("version"); v != "" && !clientVersion.MatchString(v) {
 		return nil, protocol.CodeInvalidVersion, "client version must look like 1.9.3"
 	}
-	if n, most := a.conns.Add(1), a.Limits.MaxConns; most > 0 && n > int64(most) {
+	if n, most := a.conns.Add(1), a.now().Limits.MaxConns; most > 0 && n > int64(most) {
 		a.conns.Add(-1)
 		return nil, protocol.CodeOverQuota, fmt.Sprintf("the app has %d connections and may have no more", most)
 	}
@@ -121,8 +125,8 @@ func (s *Server) message(c *engine.Conn, m engine.Message) {
 		_ = c.Close(1003, "binary messages are not part of the protocol: send text")
 		return
 	}
-	rate := ss.app.Limits.MessageRate
-	if !ss.messages.allow(time.Since(s.start), time.Second/time.Duration(rate), ss.app.Limits.MessageBurst) {
+	rate := ss.app.now().Limits.MessageRate
+	if !ss.messages.allow(time.Since(s.start), time.Second/time.Duration(rate), ss.app.now().Limits.MessageBurst) {
 		s.counts.rateLimited.Add(1)
 		s.disconnect(c, ss.legacy, protocol.CodeOverCapacity, fmt.Sprintf("more than %d messages a second: send fewer", rate))
 		return

@@ -57,8 +57,8 @@ func (s *Server) subscribe(c *engine.Conn, ss *session, f protocol.Frame) {
 }
 
 func (s *Server) checkSubscription(ss *session, d *subscription) *refusal {
-	if n := len(ss.subs); n >= ss.app.Limits.MaxChannels {
-		return &refusal{"LimitReached", fmt.Sprintf("connection has %d channels and may have %d: unsubscribe from some", n, ss.app.Limits.MaxChannels), http.StatusTooManyRequests}
+	if n := len(ss.subs); n >= ss.app.now().Limits.MaxChannels {
+		return &refusal{"LimitReached", fmt.Sprintf("connection has %d channels and may have %d: unsubscribe from some", n, ss.app.now().Limits.MaxChannels), http.StatusTooManyRequests}
 	}
 	if id, ok := protocol.UserOf(d.Channel); ok {
 		if ss.user == nil || ss.user.id != id {
@@ -72,8 +72,9 @@ func (s *Server) checkSubscription(ss *session, d *subscription) *refusal {
 	if !protocol.NeedsAuth(d.Channel) {
 		return nil
 	}
-	want := protocol.SignChannel(ss.app.Key, ss.app.Secret, ss.id.String(), d.Channel, d.ChannelData)
-	if !protocol.Equal(d.Auth, want) {
+	if !ss.app.now().signed(d.Auth, func(secret string) string {
+		return protocol.SignChannel(ss.app.Key, secret, ss.id.String(), d.Channel, d.ChannelData)
+	}) {
 		return &refusal{"AuthError", fmt.Sprintf("auth for channel %s is missing or wrong: sign socket_id:channel with the app's secret, as key:signature", d.Channel), http.StatusUnauthorized}
 	}
 	ss.authorized()
@@ -100,7 +101,7 @@ func (s *Server) enter(c *engine.Conn, ss *session, ch *channel, d *subscription
 		ok, r = s.join(c, ss, ch, d, &replay)
 	})
 	if err != nil {
-		s.opts.Logger.Error("history could not be read", "app", ss.app.App, "channel", ch.name, "err", err)
+		s.opts.Logger.Error("history could not be read", "app", ss.app.now(), "channel", ch.name, "err", err)
 		return false, &refusal{"Unavailable", "the channel's history could not be read: try again", http.StatusServiceUnavailable}
 	}
 	return ok, r

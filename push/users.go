@@ -42,7 +42,9 @@ func (s *Server) signin(c *engine.Conn, ss *session, f protocol.Frame) {
 		s.fail(c, 0, "connection has signed in already: connect anew for another user")
 		return
 	}
-	if !protocol.Equal(d.Auth, protocol.SignUser(ss.app.Key, ss.app.Secret, ss.id.String(), d.UserData)) {
+	if !ss.app.now().signed(d.Auth, func(secret string) string {
+		return protocol.SignUser(ss.app.Key, secret, ss.id.String(), d.UserData)
+	}) {
 		s.counts.refusedSignins.Add(1)
 		s.disconnect(c, ss.legacy, protocol.CodeUnauthorized, "auth is wrong: sign socket_id::user::user_data with the app's secret")
 		return
@@ -71,8 +73,8 @@ func (a *app) parseUser(userData string) (*user, error) {
 	if err := protocol.CheckUserID(d.ID); err != nil {
 		return nil, err
 	}
-	if n := len(d.Watchlist); n > a.Limits.MaxWatchlist {
-		return nil, fmt.Errorf("watchlist has %d users and may have %d: watch fewer", n, a.Limits.MaxWatchlist)
+	if n := len(d.Watchlist); n > a.now().Limits.MaxWatchlist {
+		return nil, fmt.Errorf("watchlist has %d users and may have %d: watch fewer", n, a.now().Limits.MaxWatchlist)
 	}
 	slices.Sort(d.Watchlist)
 	return &user{id: d.ID, watch: slices.Compact(d.Watchlist)}, nil

@@ -9,9 +9,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/roost-ws/roost/push/protocol"
@@ -70,13 +72,13 @@ type hookEvent struct {
 }
 
 // hooks are the webhooks of an app. The zero value has none.
-type hooks struct{ endpoints []*endpoint }
+type hooks struct{ endpoints atomic.Pointer[[]*endpoint] }
 
 // endpoint sends to one URL, in order, one request at a time, so that a backend
 // that is down holds up nobody else.
 type endpoint struct {
 	Webhook
-	app    App
+	app    *app
 	counts *counters
 	log    *slog.Logger
 	client *http.Client
@@ -88,26 +90,44 @@ type endpoint struct {
 	queue []hookEvent
 }
 
-func (h *hooks) start(a *app, counts *counters, log *slog.Logger) {
+// update makes the endpoints those of a. One that stays as it is keeps what waits.
+func (h *hooks) update(a *app, counts *counters, log *slog.Logger) {
+	before := h.list()
 	var list []*endpoint
-	for _, w := range a.Webhooks {
+	for _, w := range a.now().Webhooks {
+		if i := slices.IndexFunc(before, func(p *endpoint) bool { return reflect.DeepEqual(p.Webhook, w) }); i >= 0 {
+			list = append(list, before[i])
+			before = slices.Delete(slices.Clone(before), i, i+1)
+			continue
+		}
 		ctx, cancel := context.WithCancel(context.Background())
 		p := &endpoint{
-			Webhook: w, app: a.App, counts: counts, log: log, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
+			Webhook: w, app: a, counts: counts, log: log, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
 			client: &http.Client{Timeout: hookTimeout, Transport: http.DefaultTransport.(*http.Transport).Clone(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		}
 		list = append(list, p)
 		go p.run(ctx)
 	}
-	h.endpoints = list
+	h.endpoints.Store(&list)
+	end(before)
+}
+
+// list may be called from any goroutine.
+func (h *hooks) list() []*endpoint {
+	if list := h.endpoints.Load(); list != nil {
+		return *list
+	}
+	return nil
 }
 
 // stop gives up what waits, and returns when nothing runs any more.
-func (h *hooks) stop() {
-	for _, p := range h.endpoints {
+func (h *hooks) stop() { end(h.list()) }
+
+func end(list []*endpoint) {
+	for _, p := range list {
 		p.cancel()
 	}
-	for _, p := range h.endpoints {
+	for _, p := range list {
 		<-p.done
 		p.client.CloseIdleConnections()
 	}
@@ -118,7 +138,7 @@ func (h *hooks) add(e hookEvent) {
 	if _, own := protocol.UserOf(e.Channel); own {
 		return
 	}
-	for _, p := range h.endpoints {
+	for _, p := range h.list() {
 		if strings.HasPrefix(e.Channel, p.Prefix) && (len(p.Events) == 0 || slices.Contains(p.Events, e.Name)) {
 			p.add(e)
 		}
@@ -157,7 +177,7 @@ func (p *endpoint) run(ctx context.Context) {
 		for batch := p.take(); len(batch) > 0; batch = p.take() {
 			if err := p.deliver(ctx, batch); err != nil {
 				p.counts.hooksDropped.Add(int64(len(batch)))
-				p.log.Error("webhook given up", "app", p.app, "url", p.URL, "events", len(batch), "err", err)
+				p.log.Error("webhook given up", "app", p.app.now(), "url", p.URL, "events", len(batch), "err", err)
 			} else {
 				p.counts.hooksSent.Add(int64(len(batch)))
 			}
@@ -196,7 +216,7 @@ func (p *endpoint) deliver(ctx context.Context, batch []hookEvent) error {
 			return err
 		}
 		p.counts.hooksFailed.Add(1)
-		p.log.Warn("webhook failed", "app", p.app, "url", p.URL, "retry_in", wait, "err", err)
+		p.log.Warn("webhook failed", "app", p.app.now(), "url", p.URL, "retry_in", wait, "err", err)
 		if err := pause(ctx, wait); err != nil {
 			return err
 		}
@@ -213,7 +233,7 @@ func (p *endpoint) post(ctx context.Context, body []byte) error {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Pusher-Key", p.app.Key)
-	req.Header.Set("X-Pusher-Signature", protocol.SignWebhook(p.app.Secret, body))
+	req.Header.Set("X-Pusher-Signature", protocol.SignWebhook(p.app.now().Secret, body))
 	res, err := p.client.Do(req)
 	if err != nil {
 		return err
