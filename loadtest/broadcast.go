@@ -60,6 +60,9 @@ func (b *Broadcast) normalize() error {
 	if b.Duration == 0 {
 		b.Duration = 10 * time.Second
 	}
+	if b.Part.parts() > 1 {
+		return invalid("%w", errBroadcastAlone)
+	}
 	switch all := b.Rate * (b.Duration + b.Warmup).Seconds() * float64(b.Conns); {
 	case b.Rate < 0 || b.Warmup < 0 || b.Duration < 0:
 		return invalid("rate, warm-up and duration must not be negative")

@@ -25,6 +25,7 @@ type plan struct {
 	connectRate float64 // one loop's share; 0 = no limit
 	maxDialling int     // one loop's share
 	maxPayload  int64
+	first       uint32 // the number of this process's first connection in the whole run
 	loops       int
 	seed        uint64
 	base        time.Time // when the run's clock began
@@ -42,6 +43,7 @@ type driver struct {
 	server  *server
 	kernel  *kernelProbe
 	sampler *sampler
+	apart   error // why the parts of the run could not meet
 }
 
 // progressTick is how often Progress is called.
@@ -97,7 +99,7 @@ func newPlan(o *Options, t target, maxPayload int64) *plan {
 		sources: o.Sources, protocols: o.Protocols, timeout: o.Timeout,
 		connectRate: o.ConnectRate / float64(o.Loops),
 		maxDialling: max(1, o.Dialing/o.Loops),
-		maxPayload:  maxPayload, loops: o.Loops,
+		maxPayload:  maxPayload, loops: o.Loops, first: uint32(o.firstConn),
 		seed: mix(uint64(now.UnixNano())), base: now,
 		tls: t.tlsConfig(o.TLS), offer: o.Deflate.offer(),
 	}
@@ -116,6 +118,7 @@ func (d *driver) each(f func(*loop)) {
 
 // connect dials all connections, and returns when none is under way any more.
 func (d *driver) connect() {
+	d.meet(MeetReady)
 	begun := d.plan.clock()
 	d.each((*loop).start)
 	settled := make(chan struct{})
@@ -149,6 +152,7 @@ func (d *driver) connect() {
 		c.PerSecond = float64(c.Opened) / c.Took.Seconds()
 	}
 	c.Handshake = all.summary()
+	d.meet(MeetOpen)
 }
 
 // wait waits for a channel, for a time when that is not 0, or for the end of the
@@ -196,6 +200,7 @@ const closeWait = 2 * time.Second
 // finish closes the connections, ends the loops and completes the report. The
 // error is a loop's; that the caller wanted the end is none.
 func (d *driver) finish() (*Report, error) {
+	d.meet(MeetMeasure)
 	var all failures
 	c := &d.report.Connections
 	opened, failed := 0, 0
@@ -213,12 +218,17 @@ func (d *driver) finish() (*Report, error) {
 	d.report.Took = time.Since(d.plan.base)
 	d.leave()
 	d.stop()
+	if d.o.Histograms {
+		if err := d.report.keepHistograms(); err != nil {
+			return d.report, err
+		}
+	}
 	for _, l := range d.loops {
 		if l.err != nil {
 			return d.report, l.err
 		}
 	}
-	return d.report, nil
+	return d.report, d.apart
 }
 
 // stop ends the loops and gives back what the driver holds.

@@ -111,6 +111,7 @@ func (e Echo) Run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.Rate = e.Part.rate(e.Rate)
 	var scripts []*echo
 	d, err := newDriver(ctx, "echo", e.Options, e.Size, func(l *loop) script {
 		s := newEcho(l, &e, stamp)

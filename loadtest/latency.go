@@ -18,6 +18,11 @@ type Latency struct {
 	Max   time.Duration `json:"max_ns"`
 	// Curve is the whole distribution, for charts: rising quantiles.
 	Curve []Quantile `json:"curve,omitempty"`
+	// Histogram is the distribution itself, for [Merge], when [Options].Histograms asked for it: in
+	// HdrHistogram's V2 format, compressed, in base64.
+	Histogram string `json:"histogram,omitempty"`
+
+	of *latency // what this sums up; nil when it was read from JSON
 }
 
 // Quantile says that a share of all, in percent, took at most so long.
@@ -50,9 +55,11 @@ func (l *latency) record(ns int64) {
 // merge adds o, which has the same range, so that nothing is dropped.
 func (l *latency) merge(o *latency) { l.h.Merge(o.h) }
 
+// summary sums l up, which must not be recorded to afterwards.
 func (l *latency) summary() Latency {
 	at := func(q float64) time.Duration { return time.Duration(l.h.ValueAtQuantile(q)) }
 	return Latency{
+		of:    l,
 		Count: l.h.TotalCount(),
 		Mean:  time.Duration(l.h.Mean()),
 		P50:   at(50), P90: at(90), P99: at(99), P999: at(99.9),

@@ -119,7 +119,7 @@ func newLoop(p *plan, index, conns int) (*loop, error) {
 }
 
 // id is c's number in the whole run.
-func (l *loop) id(c *conn) uint32 { return c.slot*uint32(l.loops) + uint32(l.index) }
+func (l *loop) id(c *conn) uint32 { return l.first + c.slot*uint32(l.loops) + uint32(l.index) }
 
 // clock is the run's: nanoseconds since it began.
 func (p *plan) clock() int64 { return int64(time.Since(p.base)) }

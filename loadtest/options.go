@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -37,11 +38,23 @@ type Options struct {
 	// and the server is on this machine, they are looked for.
 	ServerPIDs []int
 
+	// Part is this process's part of a run that several do together; all else here
+	// is of the whole run. Meet, when not nil, is called at each moment at which
+	// the parts wait for each other (MeetReady …), and returns when all are there, or
+	// ctx ends; its error ends the run.
+	Part Part
+	Meet func(ctx context.Context, moment string) error
+	// Histograms has each Latency of the report carry its histogram, which
+	// [Merge] needs after a report went through JSON.
+	Histograms bool
+
 	// Notice is told what the preflight found, before the first connection;
 	// Progress is called several times a second. Both are called from Run's
 	// goroutine, and may be nil.
 	Notice   func(Notice)
 	Progress func(Progress)
+
+	firstConn int // the number of this part's first connection
 }
 
 // Deflate is an offer of permessage-deflate (RFC 7692).
@@ -100,9 +113,15 @@ func (o *Options) normalize() error {
 			return invalid("%w", err)
 		}
 	}
+	if err := o.Part.check(o.Conns); err != nil {
+		return err
+	}
 	if o.Dialing == 0 {
 		o.Dialing = defaultDialing
 	}
+	o.firstConn = o.Part.first(o.Conns)
+	o.Conns, o.Dialing = o.Part.count(o.Conns), max(1, o.Part.count(o.Dialing))
+	o.ConnectRate = o.Part.rate(o.ConnectRate)
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
 	}

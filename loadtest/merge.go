@@ -1,0 +1,224 @@
+package loadtest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Merge makes one report of those that the parts of one run gave ([Part]): counts
+// and rates are summed, distributions are merged by their histograms
+// ([Options].Histograms) and summarised again, failures are counted by
+// cause, samples are laid on one time axis, and the server's CPU and memory are
+// taken once, from the first part that saw them. A part's clock is taken
+// as it is: who knows that it is off corrects its Started before.
+//
+// Errors wrap [ErrOptions]: no parts, parts of different runs, or latencies without a histogram. The
+// parts must not be used afterwards.
+//
+// A scenario takes part in it by a method merge on its report, called with the
+// parts' reports one after the other, and a line in mergeScenario. It sums counts and
+// rates, takes the longest of what ran at the same time, merges each Latency by
+// Latency.merge and each CPU by mergeCPU, and does not touch Connections.
+func Merge(parts []*Report) (*Report, error) {
+	if len(parts) == 0 {
+		return nil, invalid("no reports to merge")
+	}
+	memory, samples := memoryOf(parts), mergeSamples(parts)
+	var all Report
+	all = *parts[0]
+	for _, p := range parts[1:] {
+		if err := all.merge(p); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrOptions, err)
+		}
+	}
+	slices.SortFunc(all.Failures, func(a, b Failure) int {
+		return cmp.Or(b.Count-a.Count, cmp.Compare(a.Cause, b.Cause))
+	})
+	if all.Idle != nil {
+		all.Idle.Memory = memory.of(all.Connections.Opened, all.Idle.Standing)
+	}
+	all.Samples = samples
+	return &all, nil
+}
+
+// merge adds the report of another part.
+func (r *Report) merge(o *Report) error {
+	if r.Scenario != o.Scenario || r.Version != o.Version {
+		return fmt.Errorf("reports of %s (version %d) and %s (version %d) are not of one run", r.Scenario, r.Version, o.Scenario, o.Version)
+	}
+	end := r.Started.Add(r.Took)
+	if e := o.Started.Add(o.Took); e.After(end) {
+		end = e
+	}
+	if o.Started.Before(r.Started) {
+		r.Started = o.Started
+	}
+	r.Took = end.Sub(r.Started)
+	r.Interrupted = r.Interrupted || o.Interrupted
+	if r.Server == nil {
+		r.Server = o.Server
+	}
+	r.mergeFailures(o)
+	return errors.Join(r.Connections.merge(&o.Connections), r.mergeScenario(o))
+}
+
+// mergeScenario merges what the scenario measured.
+func (r *Report) mergeScenario(o *Report) error {
+	return errors.Join(
+		mergeInto(&r.Idle, o.Idle),
+		mergeInto(&r.Echo, o.Echo),
+		mergeInto(&r.Broadcast, o.Broadcast),
+	)
+}
+
+// mergeable is a scenario's report.
+type mergeable[T any] interface {
+	*T
+	merge(o *T) error
+}
+
+// mergeInto merges from into at. A part that measured nothing has none.
+func mergeInto[T any, P mergeable[T]](at *P, from P) error {
+	switch {
+	case from == nil:
+	case *at == nil:
+		*at = from
+	default:
+		return (*at).merge(from)
+	}
+	return nil
+}
+
+func (c *Connections) merge(o *Connections) error {
+	c.Wanted += o.Wanted
+	c.Opened += o.Opened
+	c.Failed += o.Failed
+	c.Lost += o.Lost
+	c.Deflated += o.Deflated
+	if c.Took = max(c.Took, o.Took); c.Took > 0 {
+		c.PerSecond = float64(c.Opened) / c.Took.Seconds()
+	}
+	return c.Handshake.merge(&o.Handshake)
+}
+
+func (r *Report) mergeFailures(o *Report) {
+	for _, f := range o.Failures {
+		if i := slices.IndexFunc(r.Failures, func(mine Failure) bool { return mine.Cause == f.Cause }); i >= 0 {
+			r.Failures[i].Count += f.Count
+			continue
+		}
+		r.Failures = append(r.Failures, f)
+	}
+	for _, n := range o.Notices {
+		if !slices.Contains(r.Notices, n) {
+			r.Notices = append(r.Notices, n)
+		}
+	}
+}
+
+// merge sums: each process used processors of its own.
+func (c *CPU) merge(o *CPU, messages uint64) {
+	c.Time += o.Time
+	c.System += o.System
+	c.Cores += o.Cores
+	c.perMessage(messages)
+}
+
+func (c *CPU) perMessage(messages uint64) {
+	if c.PerMessage = 0; messages > 0 {
+		c.PerMessage = c.Time / time.Duration(messages)
+	}
+}
+
+// mergeCPU merges what the parts spent of the harness's CPU and of the server's;
+// all parts that see the server's see the same, so it counts once. messages are
+// those of all parts merged so far.
+func mergeCPU(client, otherClient *CPU, server **CPU, otherServer *CPU, messages uint64) {
+	client.merge(otherClient, messages)
+	if *server == nil {
+		*server = otherServer
+	}
+	if *server != nil {
+		(*server).perMessage(messages)
+	}
+}
+
+func (e *EchoReport) merge(o *EchoReport) error {
+	e.Rate += o.Rate
+	e.Measured = max(e.Measured, o.Measured)
+	e.Messages += o.Messages
+	e.PerSecond += o.PerSecond
+	e.Late += o.Late
+	e.Unanswered += o.Unanswered
+	e.ClientBound = e.ClientBound || o.ClientBound
+	mergeCPU(&e.ClientCPU, &o.ClientCPU, &e.ServerCPU, o.ServerCPU, e.Messages)
+	if e.Uncorrected == nil || o.Uncorrected == nil {
+		return e.Latency.merge(&o.Latency)
+	}
+	return errors.Join(e.Latency.merge(&o.Latency), e.Uncorrected.merge(o.Uncorrected))
+}
+
+// errBroadcastAlone is why broadcasts are not merged: which receiver was a
+// message's last is not in histograms.
+var errBroadcastAlone = errors.New("a broadcast's first, median and last receiver are of one process's connections: run it in one")
+
+func (*BroadcastReport) merge(*BroadcastReport) error { return errBroadcastAlone }
+
+func (i *IdleReport) merge(o *IdleReport) error {
+	i.Held = max(i.Held, o.Held)
+	i.Standing += o.Standing
+	i.Pings += o.Pings
+	if v := o.Verified; v != nil {
+		if i.Verified == nil {
+			i.Verified = new(Verified)
+		}
+		i.Verified.Echoed += v.Echoed
+		i.Verified.Silent += v.Silent
+		i.Verified.Took = max(i.Verified.Took, v.Took)
+	}
+	return nil
+}
+
+// partMemory is the growth of memory that one part saw while all opened theirs.
+type partMemory struct {
+	memory   *Memory
+	standing int
+}
+
+// memoryOf finds the part that saw the server's memory, or else the kernel's.
+func memoryOf(parts []*Report) (found partMemory) {
+	for _, p := range parts {
+		if p.Idle == nil || p.Idle.Memory == nil {
+			continue
+		}
+		if m := p.Idle.Memory; found.memory == nil || found.memory.User == nil && m.User != nil {
+			found = partMemory{m, p.Idle.Standing}
+		}
+	}
+	return found
+}
+
+// of divides the growth by the connections of all parts.
+func (p partMemory) of(opened, standing int) *Memory {
+	m := p.memory
+	if m == nil || opened == 0 || standing == 0 {
+		return nil
+	}
+	if m.User != nil {
+		m.User = growth(m.User.Before, m.User.After, standing)
+	}
+	if m.UserOpened != nil {
+		m.UserOpened = growth(m.UserOpened.Before, m.UserOpened.After, opened)
+	}
+	if k := m.Kernel; k != nil {
+		smaller := float64(p.standing) / float64(standing)
+		k.PerConnection *= smaller
+		for i := range k.Caches {
+			k.Caches[i].PerConnection *= smaller
+		}
+	}
+	return m
+}

@@ -1,0 +1,83 @@
+package loadtest
+
+import (
+	"context"
+	"time"
+)
+
+// Part is one process's part of a run that several do together. The zero value
+// is a run that is done alone. Options and scenarios state the whole run;
+// each process takes its share of connections and rates.
+type Part struct {
+	Index int // this process's number, from 0
+	Of    int // how many take part
+}
+
+// parts is how many take part, at least one.
+func (p Part) parts() int { return max(1, p.Of) }
+
+// count is the share of n things; shares differ by one at most.
+func (p Part) count(n int) int {
+	share := n / p.parts()
+	if p.Index < n%p.parts() {
+		share++
+	}
+	return share
+}
+
+// first is the number of the first thing in the share: those of lower shares come before.
+func (p Part) first(n int) int {
+	return p.Index*(n/p.parts()) + min(p.Index, n%p.parts())
+}
+
+// rate is the share of a rate. Scenarios pass their own rates through it;
+// [Options].ConnectRate is divided already.
+func (p Part) rate(x float64) float64 { return x / float64(p.parts()) }
+
+func (p Part) check(conns int) error {
+	switch {
+	case p.Of < 0 || p.Index < 0 || p.Index >= p.parts():
+		return invalid("part %d of %d: want 0 to %d", p.Index, p.Of, p.parts()-1)
+	case p.parts() > conns:
+		return invalid("%d connections for %d processes: each needs one", conns, p.parts())
+	}
+	return nil
+}
+
+// The moments at which the parts of a run wait for each other.
+const (
+	MeetReady   = "ready"   // all is prepared, nothing dialled
+	MeetOpen    = "open"    // no handshake is under way any more
+	MeetMeasure = "measure" // measured and drained; connections are about to be closed
+)
+
+// meet waits until all parts of the run are at a moment, or the run ends. Alone it
+// does not wait.
+func (d *driver) meet(moment string) {
+	if d.o.Meet == nil || d.ctx.Err() != nil {
+		return
+	}
+	met := make(chan error, 1)
+	ctx, cancel := context.WithCancel(d.ctx)
+	go func() { met <- d.o.Meet(ctx, moment) }()
+	tick := time.NewTicker(progressTick)
+	defer tick.Stop()
+	begun := time.Now()
+	for {
+		select {
+		case err := <-met:
+			if cancel(); err != nil {
+				d.apart = err
+				d.cancel(err)
+			}
+			return
+		case <-d.ctx.Done():
+			cancel() // which Meet heeds
+			<-met
+			return
+		case <-tick.C:
+			d.sample("wait", false)
+			d.o.Progress(d.progress("wait", time.Since(begun), 0))
+		}
+	}
+}
