@@ -21,9 +21,20 @@ func usagef(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
 }
 
+// codedError has the process exit with a code of its command's own.
+type codedError struct {
+	error
+	code int
+}
+
+func (e codedError) Unwrap() error { return e.error }
+
 func exitCode(err error) int {
 	if errors.As(err, &usageError{}) {
 		return exitUsage
+	}
+	if coded := (codedError{}); errors.As(err, &coded) {
+		return coded.code
 	}
 	return exitFailure
 }

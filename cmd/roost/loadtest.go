@@ -51,9 +51,12 @@ Memory that the server kept from earlier connections does not grow again: measur
   roost loadtest idle ws://127.0.0.1:8080/ --conns 15k
 
   # 5,000 a second, more than one address' ports, and an echo over each at the end
-  roost loadtest idle ws://127.0.0.1:8081/ --conns 200k --rate 5k --source-ip 127.0.0.2-127.0.0.60 --verify`,
+  roost loadtest idle ws://127.0.0.1:8081/ --conns 200k --connect-rate 5k --source-ip 127.0.0.2-127.0.0.60 --verify`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("rate") {
+				fmt.Fprintln(cmd.ErrOrStderr(), "roost: --rate of idle is now --connect-rate")
+			}
 			return shared.run(cmd, args[0], func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
 				if idle.Hold == 0 {
 					idle.Hold = -1
@@ -64,7 +67,8 @@ Memory that the server kept from earlier connections does not grow again: measur
 		},
 	}
 	f := cmd.Flags()
-	shared.register(f, "rate")
+	shared.register(f)
+	oldRate(f, &shared.rate)
 	duration(f, &idle.Hold, "hold", 10*time.Second, 365*24*time.Hour, "how long to hold the connections")
 	f.BoolVar(&idle.Verify, "verify", false, "send a message over each connection and want it echoed")
 	return cmd
@@ -100,7 +104,7 @@ counts from then, so that a server that stalls cannot hide it (coordinated omiss
 		},
 	}
 	f := cmd.Flags()
-	shared.register(f, "connect-rate")
+	shared.register(f)
 	count(f, &echo.InFlight, "inflight", 1, 1, 1<<16, "messages that a connection may have under way")
 	size(f, &echo.Size, "size", 64, 1, 8<<20, "bytes of a message")
 	f.BoolVar(&echo.Text, "text", false, "send text messages instead of binary ones")
@@ -137,7 +141,7 @@ func (l *loadtestFlags) run(cmd *cobra.Command, url string, scenario runScenario
 		return err
 	}
 	if err := l.outcome.check(report); err != nil {
-		return leaveWith(cmd, exitUnexpected, err)
+		return codedError{err, exitUnexpected}
 	}
 	return verdict(report)
 }

@@ -32,7 +32,7 @@ first, the median and the last receiver had a message, and how many were lost, c
 		},
 	}
 	f := cmd.Flags()
-	shared.register(f, "connect-rate")
+	shared.register(f)
 	count(f, &rate, "rate", 10, 1, 1e6, "messages a second")
 	size(f, &broadcast.Size, "size", 64, 1, 8<<20, "bytes of a message")
 	f.BoolVar(&broadcast.Text, "text", false, "send text messages instead of binary ones")

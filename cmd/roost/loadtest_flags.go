@@ -21,11 +21,9 @@ type loadtestFlags struct {
 	quiet                 bool
 }
 
-// register adds the flags. The connection rate has the name given, since a
-// scenario may have a rate of its own.
-func (l *loadtestFlags) register(f *pflag.FlagSet, rate string) {
+func (l *loadtestFlags) register(f *pflag.FlagSet) {
 	count(f, &l.conns, "conns", 1000, 1, 1<<26, "connections to open")
-	count(f, &l.rate, rate, 0, 0, 1e9, "connections to begin a second, 0 for as many as --dialing lets")
+	count(f, &l.rate, "connect-rate", 0, 0, 1e9, "connections to begin a second, 0 for as many as --dialing lets")
 	count(f, &l.dialing, "dialing", 256, 1, 1<<20, "handshakes under way at a time")
 	duration(f, &l.timeout, "timeout", 10*time.Second, time.Hour, "how long connect and handshake of one connection may take")
 	count(f, &l.loops, "loops", 1, 1, 1024, "event loops that drive the connections, each at most one core")
@@ -49,4 +47,12 @@ func (l *loadtestFlags) options(url string) (loadtest.Options, error) {
 		o.Sources = sources
 	}
 	return o, l.peer.apply(&o)
+}
+
+// oldRate is what --connect-rate of idle was called before it was settled that
+// --rate is messages.
+func oldRate(f *pflag.FlagSet, at *int64) {
+	count(f, at, "rate", 0, 0, 1e9, "connections to begin a second: the old name of --connect-rate")
+	old := f.Lookup("rate")
+	old.Hidden, old.Annotations = true, map[string][]string{oldName: {"connect-rate"}}
 }

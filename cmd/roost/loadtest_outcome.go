@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/roost-ws/roost/loadtest"
@@ -18,14 +17,6 @@ const (
 	exitWorse      = 3 // diff: a figure is worse by more than the threshold
 	exitUnexpected = 4 // an expectation failed
 )
-
-// leaveWith says what is wrong and ends the process with a code of loadtest's own.
-// Everything is written and closed by then.
-func leaveWith(cmd *cobra.Command, code int, err error) error {
-	fmt.Fprintf(cmd.ErrOrStderr(), "roost: %v\n", err)
-	os.Exit(code)
-	return err
-}
 
 // outcomeFlags say where a report goes and what it has to show.
 type outcomeFlags struct {

@@ -33,7 +33,7 @@ writes other files of it, and with --expect it judges it, without measuring agai
 				return err
 			}
 			if err := o.check(r); err != nil {
-				return leaveWith(cmd, exitUnexpected, err)
+				return codedError{err, exitUnexpected}
 			}
 			return nil
 		},
@@ -73,7 +73,7 @@ shown and do not count, because they differ between equal runs.`,
 				return err
 			}
 			if names := worsened(changes); len(names) > 0 {
-				return leaveWith(cmd, exitWorse, fmt.Errorf("worse by more than %d %%: %s", worse, strings.Join(names, ", ")))
+				return codedError{fmt.Errorf("worse by more than %d %%: %s", worse, strings.Join(names, ", ")), exitWorse}
 			}
 			return nil
 		},

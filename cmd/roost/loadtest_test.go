@@ -68,7 +68,7 @@ func TestLoadtestEchoWritesItsReport(t *testing.T) {
 }
 
 func TestLoadtestIdleVerifies(t *testing.T) {
-	code, stdout, stderr := runRoost(t, nil, "loadtest", "idle", peerEcho(t), "--conns", "20", "--rate", "1k", "--hold", "0s", "--verify")
+	code, stdout, stderr := runRoost(t, nil, "loadtest", "idle", peerEcho(t), "--conns", "20", "--connect-rate", "1k", "--hold", "0s", "--verify")
 	if code != 0 || !strings.Contains(stdout, "20 echoed, 0 silent") {
 		t.Errorf("exit code %d, stderr %q:\n%s", code, stderr, stdout)
 	}
@@ -120,5 +120,27 @@ func TestLoadtestBroadcastReachesAllOfRoostEcho(t *testing.T) {
 		"--expect", "loss==0", "--expect", "duplicates==0", "--expect", "reordered==0")
 	if code != 0 || !strings.Contains(stdout, "to 50 receivers") {
 		t.Errorf("exit code %d, stderr %q:\n%s", code, stderr, stdout)
+	}
+}
+
+func TestLoadtestRateIsConnectionsForNoScenario(t *testing.T) {
+	run := []string{"loadtest", "idle", peerEcho(t), "--conns", "20", "--hold", "0s", "--quiet"}
+	// 20 at 100 a second take 190 ms, and are 105 a second.
+	slow := func(env []string, args ...string) bool {
+		t.Helper()
+		code, stdout, stderr := runRoost(t, env, append(run, args...)...)
+		if code != 0 || !strings.Contains(stdout, "20 of 20 opened") {
+			t.Errorf("%v %v: exit code %d, stderr %q", env, args, code, stderr)
+		}
+		if old := len(args) > 0 && args[0] == "--rate"; old != strings.Contains(stderr, "--connect-rate") {
+			t.Errorf("%v %v: stderr %q", env, args, stderr)
+		}
+		return strings.Contains(stdout, " ms: 10")
+	}
+	if !slow(nil, "--connect-rate", "100") || !slow(nil, "--rate", "100") || !slow([]string{"ROOST_CONNECT_RATE=100"}) {
+		t.Error("the rate of connections did not hold")
+	}
+	if slow([]string{"ROOST_RATE=100"}) {
+		t.Error("ROOST_RATE, messages a second, slowed the connections down")
 	}
 }

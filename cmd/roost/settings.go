@@ -29,6 +29,10 @@ func flagName(env string) string {
 	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(env, envPrefix), "_", "-"))
 }
 
+// oldName annotates a flag that only the command line knows: a name that was
+// given up, because it means something else in other commands.
+const oldName = "old-name"
+
 // applySettings sets cmd's flags that the command line left alone from the
 // environment, and those the environment left alone from the settings file.
 // Every value passes through its flag, so it is checked the same way.
@@ -50,7 +54,7 @@ func applySettings(cmd *cobra.Command) error {
 		return usageError{err}
 	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if err != nil || f.Changed || f.Name == "help" || f.Name == "config" {
+		if err != nil || f.Changed || f.Name == "help" || f.Name == "config" || f.Annotations[oldName] != nil {
 			return
 		}
 		if environment.Exists(f.Name) {
