@@ -136,10 +136,10 @@ type app struct {
 	events bucket // of EventRate; under mu
 }
 
-func newApp(c *App) *app {
+func newApp(c *App, bus Bus) *app {
 	a := &app{ID: c.ID, Key: c.Key, users: newUsers()}
 	a.cfg.Store(c)
-	a.hub = newHub(a)
+	a.hub = newHub(a, bus)
 	return a
 }
 

@@ -36,6 +36,13 @@ type Bus interface {
 	// order of one publisher, and kept events of one channel in the order of their
 	// positions. deliver must not block. stop ends it.
 	Subscribe(deliver func(*Event)) (stop func(), err error)
+	// Join says that the channel has subscribers on this server, until Leave: events
+	// of channels without any may be kept from deliver. Both return at once, and are
+	// called in turns for one channel. What is published after the returned channel
+	// was closed reaches the subscribers; nil stands for a closed one. The bus closes
+	// it within a few seconds, whatever happens.
+	Join(app, channel string) (heard <-chan struct{})
+	Leave(app, channel string)
 	// Attach calls f between two events of the channel: what f is shown was
 	// delivered before, and all that follows is delivered after f has returned.
 	// f must not block, nor call the bus. When Attach returns, f was called, or an
@@ -63,12 +70,13 @@ type Attachment struct {
 	App, Channel string
 	Keep         Retention
 	Since        *protocol.Position // the last event that is known; nil: none
+	Last         bool               // Replay.Last is wanted
 }
 
 // Replay is the history of a channel at one moment.
 type Replay struct {
 	Head      protocol.Position // of the last event, or of the beginning when there was none
-	Last      *Event            // nil when it is kept no longer
+	Last      *Event            // if wanted; nil when it is kept no longer
 	Recovered bool              // Missed is all that came after Since
 	Missed    []*Event          // in order
 }

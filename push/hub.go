@@ -16,14 +16,16 @@ type channel struct {
 	name    string
 	keep    Retention
 	topic   *engine.Topic
-	members *members // of a presence channel; else nil
-	refs    int      // subscriptions, under the shard's mu
+	members *members        // of a presence channel; else nil
+	heard   <-chan struct{} // closed once the bus brings its events; nil: it does
+	refs    int             // subscriptions, under the shard's mu
 }
 
 // hub maps names to channels. Shards keep connections that subscribe from
 // waiting for each other.
 type hub struct {
 	app    *app
+	bus    Bus
 	seed   maphash.Seed
 	shards [64]shard
 
@@ -35,8 +37,8 @@ type shard struct {
 	m  map[string]*channel
 }
 
-func newHub(a *app) *hub {
-	h := &hub{app: a, seed: maphash.MakeSeed()}
+func newHub(a *app, bus Bus) *hub {
+	h := &hub{app: a, bus: bus, seed: maphash.MakeSeed()}
 	for i := range h.shards {
 		h.shards[i].m = make(map[string]*channel)
 	}
@@ -60,6 +62,7 @@ func (h *hub) hold(e *engine.Engine, name string) *channel {
 		if protocol.IsPresence(name) {
 			ch.members = newMembers()
 		}
+		ch.heard = h.bus.Join(h.app.ID, ch.name)
 		s.m[ch.name] = ch
 		h.channels.Add(1)
 		h.app.hooks.add(hookEvent{Name: hookOccupied, Channel: ch.name})
@@ -78,6 +81,7 @@ func (h *hub) release(ch *channel) {
 	h.subscriptions.Add(-1)
 	if ch.refs--; ch.refs == 0 {
 		delete(s.m, ch.name)
+		h.bus.Leave(h.app.ID, ch.name)
 		h.channels.Add(-1)
 		h.app.hooks.add(hookEvent{Name: hookVacated, Channel: ch.name})
 	}

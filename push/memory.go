@@ -34,6 +34,12 @@ func (b *MemoryBus) Subscribe(deliver func(*Event)) (stop func(), err error) {
 	return b.subs.Add(deliver), nil
 }
 
+// Join returns nil: this bus delivers everything.
+func (b *MemoryBus) Join(string, string) (heard <-chan struct{}) { return nil }
+
+// Leave does nothing.
+func (b *MemoryBus) Leave(string, string) {}
+
 // Attach never fails, and has called f when it returns.
 func (b *MemoryBus) Attach(_ context.Context, at Attachment, f func(Replay)) error {
 	b.history.Attach(at, nil, f)

@@ -37,7 +37,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{opts: o, start: time.Now(), conns: newDirectory()}
-	s.apps.Store(newTenants(o.Apps, &o.Limits, nil))
+	s.apps.Store(newTenants(o.Apps, &o.Limits, o.Bus, nil))
 	s.maxOutbox.Store(defaultOutbox)
 	s.http = s.routes()
 	leave, err := o.Bus.Subscribe(s.deliver)

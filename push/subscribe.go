@@ -90,10 +90,13 @@ func (s *Server) checkSubscription(ss *session, d *subscription) *refusal {
 // it gets as a member of the topic nothing may come, so the bus holds the
 // channel's events back meanwhile, and members those who come and go.
 func (s *Server) enter(c *engine.Conn, ss *session, ch *channel, d *subscription) (ok bool, r *refusal) {
+	if ch.heard != nil {
+		<-ch.heard // once for many channels, and within seconds
+	}
 	if ch.keep.Count == 0 {
 		return s.join(c, ss, ch, d, nil)
 	}
-	at := Attachment{App: ss.app.ID, Channel: ch.name, Keep: ch.keep, Since: d.Position}
+	at := Attachment{App: ss.app.ID, Channel: ch.name, Keep: ch.keep, Since: d.Position, Last: protocol.IsCache(ch.name)}
 	err := s.opts.Bus.Attach(context.Background(), at, func(replay Replay) {
 		if !s.fits(c, replay.Missed) {
 			replay.Recovered, replay.Missed = false, nil

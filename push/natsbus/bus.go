@@ -189,3 +189,9 @@ func (b *Bus) Close() error {
 func epochOf(info *jetstream.StreamInfo) string {
 	return strconv.FormatInt(info.Created.UnixNano(), 36)
 }
+
+// Join returns nil: every server is sent everything.
+func (b *Bus) Join(string, string) (heard <-chan struct{}) { return nil }
+
+// Leave does nothing.
+func (b *Bus) Leave(string, string) {}
