@@ -23,40 +23,6 @@ func (c *Conn) waitAfter(h codec.Header, payload []byte, done func(error)) {
 	c.keepAfter(waiting{header: h, payload: kept, done: done}, len(payload))
 }
 
-// shareAfter keeps published messages back. Under mu, and what else form needs.
-func (c *Conn) shareAfter(casts []cast) {
-	for i := range casts {
-		k := &casts[i]
-		if k.except == c {
-			continue
-		}
-		f := k.ed.form(c)
-		if c.sendable(len(f.b)) != nil {
-			continue
-		}
-		f.refs.Add(1)
-		c.keepAfter(waiting{frame: f}, len(f.b))
-	}
-}
-
-// castMasked sends published messages as a client, each under a mask of its own, so
-// that no frame can be shared (RFC 6455 section 5.3). Under mu.
-func (c *Conn) castMasked(casts []cast) {
-	for i := range casts {
-		k := &casts[i]
-		data := k.ed.plain.b[k.ed.at:]
-		if k.except == c || c.sendable(len(data)) != nil {
-			continue
-		}
-		h := codec.Header{Opcode: k.ed.op, Fin: true, Length: int64(len(data))}
-		if c.is(flagFragment | flagWriter) {
-			c.waitAfter(h, data, nil)
-		} else {
-			c.push(h, data, nil)
-		}
-	}
-}
-
 func (c *Conn) keepAfter(w waiting, size int) {
 	x := c.extra()
 	if x.after == nil {

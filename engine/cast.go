@@ -2,13 +2,15 @@ package engine
 
 import (
 	"syscall"
+	"time"
 )
 
 // cast is one published message on its way to the members of a part.
 type cast struct {
 	ed     *edition
 	except *Conn
-	end    int // of the seats at that time: who came later gets only what followed
+	end    int           // of the seats at that time: who came later gets only what followed
+	at     time.Duration // since the engine's start
 }
 
 // pass is a part being served: the casts that were pending when it began, to the
@@ -18,6 +20,8 @@ type pass struct {
 	casts []cast
 	at    int // the next member
 	end   int // those that came since get the next pass
+
+	served uint64 // messages to members
 }
 
 // castSlice is the most members served before the loop looks for events again:
@@ -37,10 +41,11 @@ func (l *loop) cast() {
 	seats := ps.slice(l.members[:0])
 	l.members = seats
 	for _, s := range seats {
-		l.serve(s.conn, ps.casts[unmeant(ps.casts, s):])
+		ps.served += l.serve(s.conn, ps.casts[unmeant(ps.casts, s):])
 	}
 	clear(seats)
 	if ps.at == ps.end {
+		l.timed(ps.casts)
 		ps.finish()
 	}
 	// The next part's turn: one large topic does not hold up the small ones.
@@ -96,10 +101,13 @@ func (ps *pass) finish() {
 	ps.part.mu.Lock()
 	defer ps.part.mu.Unlock()
 	ps.part.spare, ps.casts = ps.casts[:0], nil
+	ps.part.served += ps.served
+	ps.served = 0
 }
 
-// serve sends casts to one member, in one write where the kernel has room.
-func (l *loop) serve(c *Conn, casts []cast) {
+// serve sends casts to one member, in one write where the kernel has room. It returns
+// how many of them were meant for it.
+func (l *loop) serve(c *Conn, casts []cast) (served uint64) {
 	if c.is(flagDeflate) {
 		z := c.ext.deflate
 		z.mu.Lock()
@@ -107,45 +115,45 @@ func (l *loop) serve(c *Conn, casts []cast) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ReadyState() != Open {
-		return
+	if c.ReadyState() != Open || len(casts) == 0 {
+		return 0
 	}
-	if c.policy.mask {
-		c.castMasked(casts)
-		return
-	}
-	if c.is(flagFragment | flagWriter) {
-		c.shareAfter(casts)
-		return
-	}
-	if len(casts) == 1 && c.out == nil && !c.is(flagTLS) {
+	if len(casts) == 1 && c.out == nil && !c.policy.mask && !c.is(flagTLS|flagFragment|flagWriter) {
 		if k := &casts[0]; k.except != c {
 			c.writeFrame(k.ed.form(c))
+			served++
 		}
-		return
+		return served
 	}
-	c.outbox()
 	for i := range casts {
-		if k := &casts[i]; k.except != c && !c.share(k.ed.form(c)) {
+		k := &casts[i]
+		if k.except == c {
+			continue
+		}
+		if !c.cast(k.ed) {
 			break
 		}
+		served++
 	}
-	if !c.is(flagBlocked) {
-		c.flush() // in a turn too: it may be that of a handler that takes its time
+	if c.out != nil {
+		if !c.is(flagBlocked) {
+			c.flush() // in a turn too: it may be that of a handler that takes its time
+			c.keepLast(casts[0].ed.plain.topic)
+		}
+		c.queued()
 	}
-	c.queued()
+	return served
 }
 
-// share queues a shared frame within the outbox's limit. It reports false when
-// that ended the connection. Under mu.
-func (c *Conn) share(f *frame) bool {
-	if c.sendable(len(f.b)) != nil {
-		return c.ReadyState() == Open
+// cast delivers one message in the form that c needs. It reports false when the
+// connection ended of it. Under mu.
+func (c *Conn) cast(ed *edition) bool {
+	if !c.policy.mask {
+		return c.deliver(ed.form(c))
 	}
-	c.forget(f)
-	c.loop.stats.sent(1, len(f.b))
-	c.out.share(f, 0)
-	return true
+	f := ed.masked()
+	defer f.release()
+	return c.deliver(f)
 }
 
 // writeFrame writes a shared frame with nothing queued before it. Under mu.

@@ -13,12 +13,14 @@ type frame struct {
 	b    []byte
 	refs atomic.Int32
 	from *codec.Bytes
+	// topic is what it was published to.
+	topic *Topic
 }
 
 // newFrame encodes one message, with a reference for the caller.
-func newFrame(from *codec.Bytes, op Opcode, rsv byte, payload []byte) *frame {
-	h := codec.Header{Opcode: op, Fin: true, Rsv: rsv, Length: int64(len(payload))}
-	f := &frame{from: from, b: from.Get(h.Size() + len(payload))}
+func newFrame(t *Topic, from *codec.Bytes, h codec.Header, payload []byte) *frame {
+	h.Fin, h.Length = true, int64(len(payload))
+	f := &frame{topic: t, from: from, b: from.Get(h.Size() + len(payload))}
 	f.refs.Store(1)
 	codec.AppendFrame(f.b[:0], h, payload)
 	return f
@@ -43,8 +45,8 @@ type edition struct {
 	deflated [16]*frame // by window bits
 }
 
-func newEdition(from *codec.Bytes, op Opcode, data []byte) *edition {
-	ed := &edition{op: op, plain: newFrame(from, op, 0, data)}
+func newEdition(t *Topic, from *codec.Bytes, op Opcode, data []byte) *edition {
+	ed := &edition{op: op, plain: newFrame(t, from, codec.Header{Opcode: op}, data)}
 	ed.at = len(ed.plain.b) - len(data)
 	ed.refs.Store(1)
 	return ed
@@ -76,8 +78,15 @@ func (ed *edition) form(c *Conn) *frame {
 		data := ed.plain.b[ed.at:]
 		buf := ed.plain.from.Get(codec.CompressBound(len(data)))
 		payload := c.policy.flate.Compress(buf[:0], data, z.sendBits, nil, true)
-		ed.deflated[z.sendBits] = newFrame(ed.plain.from, ed.op, rsv1, payload)
+		ed.deflated[z.sendBits] = newFrame(ed.plain.topic, ed.plain.from, codec.Header{Opcode: ed.op, Rsv: rsv1}, payload)
 		ed.plain.from.Put(buf)
 	}
 	return ed.deflated[z.sendBits]
+}
+
+// masked is a frame for one client of ours, which must mask it as nobody else does
+// (RFC 6455 section 5.3). The reference is the caller's.
+func (ed *edition) masked() *frame {
+	h := codec.Header{Opcode: ed.op, Masked: true, Mask: newMask()}
+	return newFrame(ed.plain.topic, ed.plain.from, h, ed.plain.b[ed.at:])
 }

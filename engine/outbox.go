@@ -22,6 +22,10 @@ type outbox struct {
 
 	sealed []byte // TLS records before the chunks, of which off bytes are written
 	off    int
+
+	tracked bool  // lags are counted
+	begun   bool  // the first of the head's bytes is not a frame's first
+	lags    []lag // what is queued of topics that mind
 }
 
 // ack is a Done function and what it is to be told.
@@ -70,8 +74,18 @@ func (o *outbox) room(n int, b *codec.Bytes) *chunk {
 			return c
 		}
 	}
-	o.chunks = append(o.chunks, chunk{b: b.Get(max(n, min(o.size, corkSize), minChunk))[:0]})
+	o.push(chunk{b: b.Get(max(n, min(o.size, corkSize), minChunk))[:0]})
 	return &o.chunks[len(o.chunks)-1]
+}
+
+// push appends k. An outbox that moves, but is never empty, uses its room again.
+func (o *outbox) push(k chunk) {
+	if n := len(o.chunks); n == cap(o.chunks) && o.head > n/2 {
+		n = copy(o.chunks, o.chunks[o.head:])
+		clear(o.chunks[n:])
+		o.chunks, o.head = o.chunks[:n], 0
+	}
+	o.chunks = append(o.chunks, k)
 }
 
 // add appends the frame that h and payload make.
@@ -85,13 +99,16 @@ func (o *outbox) add(h codec.Header, payload []byte, b *codec.Bytes) {
 // share appends f, from its byte off on, and takes a reference.
 func (o *outbox) share(f *frame, off int) {
 	f.refs.Add(1)
-	o.chunks = append(o.chunks, chunk{b: f.b, off: off, frame: f})
+	o.push(chunk{b: f.b, off: off, frame: f})
 	o.size += len(f.b) - off
+	if o.tracked {
+		o.lag(f, 1)
+	}
 }
 
 // mark puts done behind what is queued.
 func (o *outbox) mark(done func(error)) {
-	o.chunks = append(o.chunks, chunk{done: done})
+	o.push(chunk{done: done})
 }
 
 // write hands the kernel what is queued. The error is EAGAIN when it does not take
@@ -143,11 +160,12 @@ func (o *outbox) wrote(n int, b *codec.Bytes) {
 			// The next turn's output starts in the same chunk.
 			o.chunks[0] = chunk{b: c.b[:0]}
 			clear(o.chunks[1:])
-			o.chunks, o.head = o.chunks[:1], 0
+			o.chunks, o.head, o.begun = o.chunks[:1], 0, false
 			return
 		}
 		o.drop(c, nil, b)
 		o.head++
+		o.begun = false
 	}
 	o.chunks, o.head = o.chunks[:0], 0
 }
@@ -158,6 +176,9 @@ func (o *outbox) drop(c *chunk, err error, b *codec.Bytes) {
 	case c.done != nil:
 		o.acks = append(o.acks, ack{c.done, err})
 	case c.frame != nil:
+		if o.tracked {
+			o.lag(c.frame, -1)
+		}
 		c.frame.release()
 	default:
 		b.Put(c.b)
@@ -178,7 +199,52 @@ func (o *outbox) settle(b *codec.Bytes) {
 	fit := b.Get(len(last.b) - last.off)
 	copy(fit, last.b[last.off:])
 	b.Put(last.b)
+	o.begun = o.begun || last.off > 0
 	*last = chunk{b: fit}
+}
+
+// remove drops a shared frame of which nothing is written.
+func (o *outbox) remove(i int, b *codec.Bytes) {
+	o.size -= len(o.chunks[i].b)
+	o.drop(&o.chunks[i], nil, b)
+	// The gap goes to the nearer end.
+	if i-o.head < len(o.chunks)/2 {
+		copy(o.chunks[o.head+1:i+1], o.chunks[o.head:i])
+		o.chunks[o.head] = chunk{}
+		o.head++
+		return
+	}
+	last := len(o.chunks) - 1
+	copy(o.chunks[i:], o.chunks[i+1:])
+	o.chunks[last] = chunk{}
+	o.chunks = o.chunks[:last]
+}
+
+// replace puts f in the place of such a frame.
+func (o *outbox) replace(i int, f *frame) {
+	old := o.chunks[i]
+	f.refs.Add(1)
+	o.chunks[i] = chunk{b: f.b, frame: f}
+	o.size += len(f.b) - len(old.b)
+	o.lag(f, 1)
+	o.lag(old.frame, -1)
+	old.frame.release()
+}
+
+// cut drops what has not begun to leave.
+func (o *outbox) cut(b *codec.Bytes) {
+	keep := o.head
+	if keep < len(o.chunks) && (o.begun || o.chunks[keep].off > 0) {
+		keep++
+		for keep < len(o.chunks) && o.chunks[keep].done != nil {
+			keep++
+		}
+	}
+	for i := keep; i < len(o.chunks); i++ {
+		o.size -= len(o.chunks[i].b) - o.chunks[i].off
+		o.drop(&o.chunks[i], ErrUnsent, b)
+	}
+	o.chunks = o.chunks[:keep]
 }
 
 // reset drops everything; senders that want to know are to be told.

@@ -14,7 +14,11 @@ type Stats struct {
 
 	MessagesIn, MessagesOut uint64 // control frames included
 	BytesIn, BytesOut       uint64 // in: as read; out: payloads
-	Dropped                 uint64 // messages refused by a full outbox
+	Dropped                 uint64 // messages refused by a full outbox, or by a topic for a member that was behind
+
+	// Delivery is how long it took from each Publish until all members on one loop had
+	// been served; a Topic with members on several loops counts on each.
+	Delivery Histogram
 
 	Panics  uint64 // contained
 	Queued  int64  // connections that wait for a worker now
@@ -28,6 +32,7 @@ type counters struct {
 	messagesOut, bytesOut              atomic.Uint64
 	accepted, opened, rejected, closed atomic.Uint64
 	dropped                            atomic.Uint64
+	delivery                           spans // of the loop's goroutine
 	_                                  [64]byte
 }
 
@@ -65,6 +70,9 @@ func (e *Engine) Stats() Stats {
 		s.BytesIn += n.bytesIn.Load()
 		s.BytesOut += n.bytesOut.Load()
 		s.Dropped += n.dropped.Load()
+		for i := range s.Delivery {
+			s.Delivery[i] += n.delivery[i].Load()
+		}
 	}
 	if e.workers != nil {
 		w := e.workers.Stats()

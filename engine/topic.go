@@ -1,6 +1,10 @@
 package engine
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
 
 // Topic is a set of connections that get what is published. Its methods may be
 // called from any goroutine. A Topic costs nothing when nobody refers to it any
@@ -11,7 +15,10 @@ import "sync"
 // time, and what is published meanwhile leaves with it in one write.
 type Topic struct {
 	e     *Engine
+	opts  TopicOptions
 	parts []part // by loop
+
+	published, dropped, disconnected atomic.Uint64
 }
 
 // part is the members on one loop. Delivery goes by index and is interrupted, so
@@ -21,6 +28,7 @@ type part struct {
 	seats   []*seat
 	gaps    int
 	casting bool
+	served  uint64 // messages to members, those dropped included
 	pending []cast // for the next pass
 	spare   []cast
 }
@@ -34,8 +42,18 @@ type seat struct {
 }
 
 // NewTopic makes a Topic without members.
-func NewTopic(e *Engine) *Topic {
-	return &Topic{e: e, parts: make([]part, len(e.loops))}
+func NewTopic(e *Engine) *Topic { return newTopic(e, TopicOptions{MaxBehind: unlimited}) }
+
+func newTopic(e *Engine, o TopicOptions) *Topic {
+	return &Topic{e: e, opts: o, parts: make([]part, len(e.loops))}
+}
+
+// NewTopicWith is NewTopic with options. The error says which of them is out of range.
+func NewTopicWith(e *Engine, o TopicOptions) (*Topic, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	return newTopic(e, o), nil
 }
 
 func (t *Topic) part(c *Conn) *part { return &t.parts[c.loop.index] }
@@ -145,6 +163,8 @@ func (t *Topic) Publish(op Opcode, data []byte) { t.PublishExcept(nil, op, data)
 // PublishExcept is Publish to all members but one.
 func (t *Topic) PublishExcept(except *Conn, op Opcode, data []byte) {
 	var ed *edition
+	var at time.Duration
+	t.published.Add(1)
 	for i := range t.parts {
 		p, l := &t.parts[i], t.e.loops[i]
 		p.mu.Lock()
@@ -153,10 +173,10 @@ func (t *Topic) PublishExcept(except *Conn, op Opcode, data []byte) {
 			continue
 		}
 		if ed == nil {
-			ed = newEdition(&l.bytes, op, data)
+			ed, at = newEdition(t, &l.bytes, op, data), t.e.sys.Since(t.e.start)
 		}
 		ed.refs.Add(1)
-		p.pending = append(p.pending, cast{ed: ed, except: except, end: len(p.seats)})
+		p.pending = append(p.pending, cast{ed: ed, except: except, end: len(p.seats), at: at})
 		begin := !p.casting
 		p.casting = true
 		p.mu.Unlock()

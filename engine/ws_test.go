@@ -21,7 +21,11 @@ func (j *journal) dialled(t testing.TB, s *Server, d Dialer) (server, client *Co
 	calls = newJournal()
 	d.Engine = s.Engine()
 	d.Handler = calls.handler()
-	client, err := d.Dial(ctx, "ws://"+s.Addr().String()+"/")
+	scheme := "ws"
+	if d.TLS != nil {
+		scheme = "wss"
+	}
+	client, err := d.Dial(ctx, scheme+"://"+s.Addr().String()+"/")
 	if err != nil {
 		t.Fatal(err)
 	}
