@@ -43,7 +43,8 @@ type driver struct {
 	server  *server
 	kernel  *kernelProbe
 	sampler *sampler
-	apart   error // why the parts of the run could not meet
+	before  cpuTimes // this process's, before the run
+	apart   error    // why the parts of the run could not meet
 }
 
 // progressTick is how often Progress is called.
@@ -59,7 +60,7 @@ func newDriver(ctx context.Context, scenario string, o Options, maxPayload int, 
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{o: o, server: findServer(t.addr, o.ServerPIDs), kernel: openKernelProbe()}
+	d := &driver{o: o, server: findServer(t.addr, o.ServerPIDs), kernel: openKernelProbe(), before: ownCPU()}
 	d.report = &Report{Version: ReportVersion, Scenario: scenario, URL: o.URL, Started: time.Now(), Notices: []Notice{}, Server: d.server.describe()}
 	for _, n := range preflight(&o, t, d.server) {
 		d.report.Notices = append(d.report.Notices, n)
@@ -213,7 +214,12 @@ func (d *driver) finish() (*Report, error) {
 	})
 	c.Opened, c.Failed = opened, failed
 	d.report.Failures = all.list()
+	d.sampler.finish(d)
 	d.report.Samples = d.sampler.samples
+	if d.report.Server != nil {
+		d.report.Server.Peak = peakOf(d.report.Samples)
+	}
+	d.report.Harness = d.harness()
 	d.report.Interrupted = d.ctx.Err() != nil
 	d.report.Took = time.Since(d.plan.base)
 	d.leave()

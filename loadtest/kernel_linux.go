@@ -31,13 +31,20 @@ func (p *kernelProbe) close() {
 }
 
 func (p *kernelProbe) read() kernelMemory {
-	k := kernelMemory{slab: -1, caches: slabCaches(content(p.slabinfo))}
-	if slab := procField([]byte(content(p.meminfo)), "Slab:"); slab >= 0 {
-		k.slab = slab << 10
-	}
-	k.buffers = tcpPages(content(p.sockstat)) * int64(os.Getpagesize())
-	return k
+	slab, buffers := p.totals()
+	return kernelMemory{slab: slab, buffers: max(0, buffers), caches: slabCaches(content(p.slabinfo))}
 }
+
+// totals are the bytes of the whole slab allocator and of TCP's buffers, each -1 when unknown.
+func (p *kernelProbe) totals() (slab, buffers int64) {
+	slab, buffers = procKilobytes([]byte(content(p.meminfo)), "Slab:"), -1
+	if text := content(p.sockstat); text != "" {
+		buffers = tcpPages(text) * int64(os.Getpagesize())
+	}
+	return slab, buffers
+}
+
+func (p *kernelProbe) cgroup(stat *os.File) *CgroupMemory { return cgroupMemory(content(stat)) }
 
 // maxProcFile is more than any of them is long.
 const maxProcFile = 1 << 20

@@ -49,6 +49,8 @@ type loop struct {
 
 	now    int64 // on the run's clock, as of the last read or turn
 	due    int64 // when the script is to be called
+	beat   int64 // when the loop wakes to see how late it is
+	asked  int64 // when it asked to be woken; never when that was seen
 	in     []byte
 	out    []byte // frames for the connection at hand
 	plain  []byte // a message that is to be compressed
@@ -71,6 +73,8 @@ type loop struct {
 	pings, messages                uint64
 	handshakes                     *latency
 	recent                         *latency      // what the scenario measures, since the last sample
+	lag                            *latency      // how much later than asked it woke
+	lagMax                         int64         // of that, since the last sample
 	settled                        chan struct{} // closed when the last handshake has ended
 	settledAt                      int64
 	failures                       failures
@@ -100,6 +104,8 @@ func newLoop(p *plan, index, conns int) (*loop, error) {
 		sweep:      never,
 		handshakes: newLatency(),
 		recent:     newCoarse(),
+		lag:        newLatency(),
+		asked:      never,
 		settled:    make(chan struct{}),
 	}
 	if p.tls != nil || p.offer != nil {
@@ -164,6 +170,7 @@ func (l *loop) turn() error {
 		return err
 	}
 	l.now = l.clock()
+	l.lagged()
 	for _, e := range l.events[:n] {
 		if c := l.table[e.FD]; c != nil {
 			l.event(c, e.Ready)
@@ -197,8 +204,8 @@ func (l *loop) event(c *conn, r poller.Ready) {
 // deadline is when the loop has to turn though nothing happens.
 func (l *loop) deadline() time.Time {
 	next := min(l.ramp.next, l.anew.next, l.sweep)
-	if !l.timer.arm(l, l.due) {
-		next = min(next, l.due)
+	if at := l.ask(); !l.timer.arm(l, at) {
+		next = min(next, at)
 	}
 	if len(l.again) > 0 {
 		next = l.now

@@ -41,6 +41,12 @@ func Merge(parts []*Report) (*Report, error) {
 		all.Idle.Memory = memory.of(all.Connections.Opened, all.Idle.Standing)
 	}
 	all.Samples = samples
+	if all.Server != nil {
+		all.Server.Peak = peakOf(samples)
+	}
+	if all.Harness != nil {
+		all.Harness.judge(samples)
+	}
 	return &all, nil
 }
 
@@ -62,7 +68,7 @@ func (r *Report) merge(o *Report) error {
 		r.Server = o.Server
 	}
 	r.mergeFailures(o)
-	return errors.Join(r.Connections.merge(&o.Connections), r.mergeScenario(o))
+	return errors.Join(r.Connections.merge(&o.Connections), mergeInto(&r.Harness, o.Harness), r.mergeScenario(o))
 }
 
 // mergeScenario merges what the scenario measured.
@@ -98,6 +104,7 @@ func (c *Connections) merge(o *Connections) error {
 	c.Failed += o.Failed
 	c.Lost += o.Lost
 	c.Deflated += o.Deflated
+	c.Redialled += o.Redialled
 	if c.Took = max(c.Took, o.Took); c.Took > 0 {
 		c.PerSecond = float64(c.Opened) / c.Took.Seconds()
 	}

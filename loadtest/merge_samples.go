@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"cmp"
 	"math"
 	"sort"
 	"time"
@@ -97,6 +98,7 @@ func mergeAt(tracks []track, from, to time.Duration) Sample {
 		if to > last.At-last.Length { // it has begun
 			m.Open += last.Open
 			m.ServerRSS = max(m.ServerRSS, last.ServerRSS)
+			m.Server = cmp.Or(m.Server, last.Server)
 		}
 		m.overlay(t, from, to)
 	}
@@ -113,6 +115,7 @@ func (m *Sample) overlay(t *track, from, to time.Duration) {
 			continue
 		}
 		m.P50, m.P99, m.Max = max(m.P50, s.P50), max(m.P99, s.P99), max(m.Max, s.Max)
+		m.Lag = max(m.Lag, s.Lag)
 		m.ClientCores += s.ClientCores * share
 		server += s.ServerCores * share
 	}

@@ -20,6 +20,7 @@ type Report struct {
 	Failures    []Failure   `json:"failures"` // most frequent first
 	Notices     []Notice    `json:"notices"`  // what the preflight found
 	Server      *Server     `json:"server,omitempty"`
+	Harness     *Harness    `json:"harness,omitempty"` // absent in reports of older versions
 
 	Idle *IdleReport `json:"idle,omitempty"`
 	Echo *EchoReport `json:"echo,omitempty"`
@@ -46,6 +47,8 @@ type Connections struct {
 type Server struct {
 	PIDs  []int `json:"pids"`
 	Found bool  `json:"found"` // by its listening socket, and not named by the caller
+	// Peak is the most of each that a sample saw.
+	Peak *ServerPeak `json:"peak,omitempty"`
 }
 
 // Memory is growth since before the first connection.

@@ -25,6 +25,9 @@ type Sample struct {
 	ServerCores float64 `json:"server_cores"` // processor time over Length; 0 when unknown
 	ServerRSS   int64   `json:"server_rss"`   // bytes at its end; -1 = unknown
 	ClientCores float64 `json:"client_cores"`
+	// Lag is the most that a loop of the harness woke later than it had asked.
+	Lag    time.Duration `json:"lag_ns"`
+	Server *ServerSample `json:"server,omitempty"` // nil when nothing is known of it
 }
 
 // sampler makes a run's samples. It belongs to Run's goroutine.
@@ -52,11 +55,30 @@ func newSampler(d *driver) *sampler {
 // sample ends the interval, if it is long enough or has to.
 func (d *driver) sample(stage string, must bool) {
 	s := d.sampler
-	now := time.Since(d.plan.base)
-	length := now - s.at
-	if length < s.every && (!must || length < s.every/10) {
+	if length := time.Since(d.plan.base) - s.at; length < s.every && (!must || length < s.every/10) {
 		return
 	}
+	s.samples = append(s.samples, s.take(d, stage))
+	if len(s.samples) > maxSamples {
+		s.thin()
+	}
+}
+
+// finish takes what came since the last sample, however short that is.
+func (s *sampler) finish(d *driver) {
+	n := len(s.samples)
+	if n == 0 {
+		return
+	}
+	if rest := s.take(d, s.samples[n-1].Stage); rest.Length > 0 {
+		s.samples[n-1] = join(s.samples[n-1], rest)
+	}
+}
+
+// take is the interval since the last one.
+func (s *sampler) take(d *driver, stage string) Sample {
+	now := time.Since(d.plan.base)
+	length := now - s.at
 	p := Sample{At: now, Length: length, Stage: stage}
 	opened, failed, left, messages := 0, 0, 0, uint64(0)
 	s.recent.h.Reset()
@@ -68,6 +90,8 @@ func (d *driver) sample(stage string, must bool) {
 		p.Open += l.open
 		s.recent.merge(l.recent)
 		l.recent.h.Reset()
+		p.Lag = max(p.Lag, time.Duration(l.lagMax))
+		l.lagMax = 0
 	})
 	lost := opened - p.Open - left
 	p.Opened, p.Failed, p.Messages, p.Lost = opened-s.opened, failed-s.failed, messages-s.messages, lost-s.lost
@@ -78,12 +102,11 @@ func (d *driver) sample(stage string, must bool) {
 	server, client := d.server.cpu(), ownCPU().total
 	p.ServerCores = max(0, (server-s.server).Seconds()/length.Seconds())
 	p.ClientCores = (client - s.client).Seconds() / length.Seconds()
-	p.ServerRSS = d.server.rss()
+	rss, pss := d.server.resident()
+	p.ServerRSS, p.Server = rss, d.watch(pss)
 	s.at, s.server, s.client = now, server, client
 	s.opened, s.failed, s.messages, s.lost = opened, failed, messages, lost
-	if s.samples = append(s.samples, p); len(s.samples) > maxSamples {
-		s.thin()
-	}
+	return p
 }
 
 // thin joins neighbours, and makes the intervals to come twice as long.
@@ -112,6 +135,7 @@ func join(a, b Sample) Sample {
 	b.Lost += a.Lost
 	b.Messages += a.Messages
 	b.P50, b.P99, b.Max = max(a.P50, b.P50), max(a.P99, b.P99), max(a.Max, b.Max)
+	b.Lag = max(a.Lag, b.Lag)
 	return b
 }
 
@@ -120,13 +144,19 @@ func (r *Report) WriteCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
 	// The writer keeps its first error, which Error returns.
 	_ = c.Write([]string{"seconds", "length_s", "stage", "open", "opened", "failed", "lost", "messages", "per_second",
-		"p50_ms", "p99_ms", "max_ms", "server_cores", "server_rss", "client_cores"})
+		"p50_ms", "p99_ms", "max_ms", "server_cores", "server_rss", "client_cores",
+		"lag_ms", "server_pss", "server_descriptors"})
 	number := func(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
 	ms := func(d time.Duration) string { return number(d.Seconds() * 1e3) }
 	for _, s := range r.Samples {
+		server := ServerSample{PSS: -1, Descriptors: -1}
+		if s.Server != nil {
+			server = *s.Server
+		}
 		_ = c.Write([]string{number(s.At.Seconds()), number(s.Length.Seconds()), s.Stage, strconv.Itoa(s.Open), strconv.Itoa(s.Opened),
 			strconv.Itoa(s.Failed), strconv.Itoa(s.Lost), strconv.FormatUint(s.Messages, 10), number(float64(s.Messages) / s.Length.Seconds()),
-			ms(s.P50), ms(s.P99), ms(s.Max), number(s.ServerCores), strconv.FormatInt(s.ServerRSS, 10), number(s.ClientCores)})
+			ms(s.P50), ms(s.P99), ms(s.Max), number(s.ServerCores), strconv.FormatInt(s.ServerRSS, 10), number(s.ClientCores),
+			ms(s.Lag), strconv.FormatInt(server.PSS, 10), strconv.Itoa(server.Descriptors)})
 	}
 	c.Flush()
 	return c.Error()

@@ -3,6 +3,7 @@ package loadtest
 import (
 	"net"
 	"net/netip"
+	"os"
 	"time"
 )
 
@@ -12,6 +13,7 @@ type server struct {
 	found  bool
 	pids   []int
 	memory []*procFile // opened at the start: at the descriptor limit it would be too late
+	cgroup *os.File    // memory.stat of the first process's control group; nil without one
 }
 
 // findServer looks for the processes that listen on addr, unless they are named.
@@ -25,6 +27,9 @@ func findServer(addr netip.AddrPort, named []int) *server {
 		if f := openMemory(pid); f != nil {
 			s.memory = append(s.memory, f)
 		}
+	}
+	if len(s.pids) > 0 {
+		s.cgroup = openCgroup(s.pids[0])
 	}
 	return s
 }
@@ -68,13 +73,37 @@ func (s *server) cpu() (sum time.Duration) {
 // known reports whether cpu knows.
 func (s *server) known() bool { return s.cpu() > 0 }
 
-// rss is resident memory of all processes together, -1 when unknown.
-func (s *server) rss() (sum int64) {
+// resident is the memory of all processes together, RSS and PSS, each -1 when unknown.
+func (s *server) resident() (rss, pss int64) {
 	if len(s.memory) == 0 || len(s.memory) < len(s.pids) {
-		return -1
+		return -1, -1
 	}
 	for _, f := range s.memory {
-		n := f.rss()
+		r, p := f.resident()
+		if r < 0 {
+			return -1, -1
+		}
+		if rss += r; p < 0 || pss < 0 {
+			pss = -1
+			continue
+		}
+		pss += p
+	}
+	return rss, pss
+}
+
+func (s *server) rss() int64 {
+	rss, _ := s.resident()
+	return rss
+}
+
+// descriptors are those of all processes together, -1 when unknown.
+func (s *server) descriptors() (sum int) {
+	if len(s.pids) == 0 {
+		return -1
+	}
+	for _, pid := range s.pids {
+		n := descriptorsOf(pid)
 		if n < 0 {
 			return -1
 		}
@@ -86,6 +115,9 @@ func (s *server) rss() (sum int64) {
 func (s *server) close() {
 	for _, f := range s.memory {
 		f.close()
+	}
+	if s.cgroup != nil {
+		_ = s.cgroup.Close()
 	}
 }
 

@@ -2,9 +2,7 @@ package loadtest
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/hex"
-	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -26,61 +24,6 @@ func processCPU(pid int) (time.Duration, bool) {
 		return 0, false
 	}
 	return time.Duration(t.Nano()), true
-}
-
-// procFile is an open file of /proc, read anew each time.
-type procFile struct {
-	f      *os.File
-	rollup bool
-}
-
-// openMemory prefers smaps_rollup: statm lags behind by what each processor has
-// not added up yet (64 pages and more).
-func openMemory(pid int) *procFile {
-	if f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", pid)); err == nil {
-		p := &procFile{f, true}
-		if p.rss() >= 0 {
-			return p
-		}
-		p.close()
-	}
-	f, err := os.Open(fmt.Sprintf("/proc/%d/statm", pid))
-	if err != nil {
-		return nil
-	}
-	return &procFile{f, false}
-}
-
-func (p *procFile) close() { _ = p.f.Close() }
-
-// rss is resident bytes, -1 when the process is gone or not ours to see.
-func (p *procFile) rss() int64 {
-	var buf [4096]byte
-	n, _ := p.f.ReadAt(buf[:], 0) // io.EOF is the rule
-	if p.rollup {
-		return procField(buf[:n], "Rss:") << 10
-	}
-	fields := bytes.Fields(buf[:n])
-	if len(fields) < 2 {
-		return -1
-	}
-	pages, err := strconv.ParseInt(string(fields[1]), 10, 64)
-	if err != nil {
-		return -1
-	}
-	return pages * int64(os.Getpagesize())
-}
-
-// procField is the number after name, -1 << 10 when there is none.
-func procField(text []byte, name string) int64 {
-	for line := range bytes.Lines(text) {
-		if f := bytes.Fields(line); len(f) > 1 && string(f[0]) == name {
-			if n, err := strconv.ParseInt(string(f[1]), 10, 64); err == nil {
-				return n
-			}
-		}
-	}
-	return -1
 }
 
 // listeners are the processes that hold a socket which listens on addr. Of those

@@ -42,6 +42,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.Idle != nil && c.Opened > 0 {
 		r.Idle.writeText(line)
 	}
+	if r.Harness != nil {
+		r.Harness.writeText(line)
+	}
 	r.writeServer(line)
 	for _, f := range r.Failures {
 		line("failed", "%s × %s: %s", count(f.Count), f.Cause, f.Meaning)
@@ -64,6 +67,21 @@ func (r *Report) writeServer(line liner) {
 	default:
 		line("server", "pid %v", list(r.Server.PIDs))
 	}
+	if r.Server == nil || r.Server.Peak == nil {
+		return
+	}
+	p, parts := r.Server.Peak, []string(nil)
+	add := func(known bool, format string, args ...any) {
+		if known {
+			parts = append(parts, fmt.Sprintf(format, args...))
+		}
+	}
+	add(p.Cores > 0, "%.2f cores", p.Cores)
+	add(p.RSS > 0, "RSS %s", size(p.RSS))
+	add(p.PSS > 0, "PSS %s", size(p.PSS))
+	add(p.Descriptors > 0, "%s descriptors", count(p.Descriptors))
+	add(p.SocketBuffers > 0, "%s of TCP buffers on this machine", size(p.SocketBuffers))
+	line("", "  at most %s", strings.Join(parts, ", "))
 }
 
 func (e *EchoReport) writeText(line liner) {
@@ -85,9 +103,6 @@ func (e *EchoReport) writeText(line liner) {
 	}
 	line("client CPU", "%s a message, %.2f cores (%.0f %% of it in the kernel)",
 		span(e.ClientCPU.PerMessage), e.ClientCPU.Cores, 100*e.ClientCPU.System.Seconds()/max(e.ClientCPU.Time.Seconds(), 1e-9))
-	if e.ClientBound {
-		line("warning", "the harness used up its loops: it may be the limit, not the server; try --loops, or more cores")
-	}
 }
 
 func (b *BroadcastReport) writeText(line liner) {
@@ -103,9 +118,6 @@ func (b *BroadcastReport) writeText(line liner) {
 		line("server CPU", "%s a delivery, %.2f cores", span(c.PerMessage), c.Cores)
 	}
 	line("client CPU", "%s a delivery, %.2f cores", span(b.ClientCPU.PerMessage), b.ClientCPU.Cores)
-	if b.ClientBound {
-		line("warning", "the harness used up its loops: it may be the limit, not the server; try --loops, or more cores")
-	}
 }
 
 func (l *Latency) text() string {
