@@ -42,6 +42,10 @@ var figureSpecs = map[string]figureSpec{
 	"server-cpu": {Duration, -1, true}, "server-cores": {Number, 0, false}, "client-cpu": {Duration, 0, false}, "client-cores": {Number, 0, false},
 	"first-p50": {Duration, -1, true}, "median-p50": {Duration, -1, true}, "last-p50": {Duration, -1, true}, "last-p99": {Duration, -1, true},
 	"duplicates": {Number, -1, true}, "reordered": {Number, -1, true}, "incomplete": {Number, -1, true},
+	"churn-rate": {Number, 1, true}, "churn-failed": {Number, -1, true}, "churn-lost": {Number, -1, true},
+	"redial-p50": {Duration, -1, true}, "redial-p99": {Duration, -1, true}, "redial-max": {Duration, -1, false},
+	"close-p50": {Duration, -1, true}, "close-p99": {Duration, -1, true}, "close-max": {Duration, -1, false},
+	"unclean": {Number, -1, true}, "leaked-descriptors": {Number, -1, true}, "grown-bytes": {Bytes, -1, false}, "kept-bytes": {Bytes, -1, false},
 	"silent": {Number, -1, true}, "user-bytes": {Bytes, -1, true}, "kernel-bytes": {Bytes, -1, false},
 }
 
@@ -71,6 +75,9 @@ func (r *Report) Figures() []Figure {
 	}
 	if r.Broadcast != nil {
 		r.Broadcast.figures(add)
+	}
+	if r.Churn != nil {
+		r.Churn.figures(add)
 	}
 	if r.Idle != nil {
 		r.Idle.figures(add)

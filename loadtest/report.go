@@ -27,6 +27,8 @@ type Report struct {
 
 	Broadcast *BroadcastReport `json:"broadcast,omitempty"`
 
+	Churn *ChurnReport `json:"churn,omitempty"`
+
 	Samples []Sample `json:"samples"` // the run over time
 }
 

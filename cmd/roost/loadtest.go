@@ -28,7 +28,7 @@ Ctrl-C ends a run with the report so far. The exit code is 1 when no connection 
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SuggestionsMinimumDistance: 2,
 	}
-	cmd.AddCommand(newLoadtestIdleCommand(), newLoadtestEchoCommand(), newLoadtestBroadcastCommand(),
+	cmd.AddCommand(newLoadtestIdleCommand(), newLoadtestEchoCommand(), newLoadtestBroadcastCommand(), newLoadtestChurnCommand(),
 		newLoadtestReportCommand(), newLoadtestDiffCommand())
 	for _, c := range cmd.Commands() {
 		wrapArgs(c)

@@ -1,0 +1,22 @@
+package loadtest
+
+import "time"
+
+// cpuMark is how much processor time had been used at a moment.
+type cpuMark struct {
+	server time.Duration
+	client cpuTimes
+}
+
+func (d *driver) cpuMark() cpuMark { return cpuMark{d.server.cpu(), ownCPU()} }
+
+// cpuSince tells what was used between a mark and another, while so many messages passed. server is nil
+// when it is not known; bound says that the harness was busy enough to be the limit.
+func (d *driver) cpuSince(from, to cpuMark, measured time.Duration, messages uint64) (server *CPU, client CPU, bound bool) {
+	client = newCPU(to.client.total-from.client.total, to.client.system-from.client.system, measured, messages)
+	if d.server.known() {
+		c := newCPU(to.server-from.server, 0, measured, messages)
+		server = &c
+	}
+	return server, client, client.Cores >= busy*float64(len(d.loops))
+}
