@@ -21,8 +21,7 @@ var ErrNotRunning = errors.New("The server is not running")
 // The server is closed for good when the last of them is gone; with
 // NoClientTracking and no listener of its own, at once. OnClose is called then, and
 // an engine that the server made for itself ends. Close in between does nothing;
-// after that it returns ErrNotRunning. It waits for the loop that accepts: a
-// handler on that very loop (DispatchLoop) calls it on a goroutine of its own.
+// after that it returns ErrNotRunning. It may be called from handlers.
 func (s *Server) Close() error { return s.CloseThen(nil) }
 
 // CloseThen is Close that calls done, on a goroutine of its own, after OnClose: with
@@ -49,14 +48,7 @@ func (s *Server) CloseThen(done func(error)) error {
 
 // stop is what the first Close does.
 func (s *Server) stop() {
-	for _, in := range s.listeners {
-		done := make(chan struct{})
-		in.loop.post(order{kind: orderUnlisten, in: in, done: done})
-		select {
-		case <-done:
-		case <-in.loop.ended: // the Engine was closed first, and the listener with it
-		}
-	}
+	s.StopAccepting()
 	s.each(func(c *Conn) {
 		if c.ReadyState() == Connecting {
 			c.giveUp()

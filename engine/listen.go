@@ -1,23 +1,29 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
-	"net"
 	"net/netip"
+	"sync"
 	"syscall"
 
 	"github.com/roost-ws/roost/codec"
-	"github.com/roost-ws/roost/internal/sock"
 	"github.com/roost-ws/roost/poller"
 )
 
-// listener is one listening descriptor. But for srv and fd it belongs to its
-// loop's goroutine.
+// listener is one listening descriptor.
 type listener struct {
-	srv     *Server
-	loop    *loop
-	fd      int
-	spread  bool // connections go to all loops, not to this one
+	srv    *Server
+	loop   *loop
+	fd     int
+	spread bool // connections go to all loops, not to this one
+
+	// mu is held while fd is in use, and to close it, which any goroutine may do.
+	mu      sync.Mutex
+	watched bool
+	closed  bool
+
+	// Owned by the loop's goroutine.
 	ready   bool // there may be more to accept
 	starved bool // out of descriptors or memory: tried again every tick
 }
@@ -26,65 +32,40 @@ type listener struct {
 const acceptBatch = 64
 
 func (s *Server) listen() error {
-	listen := s.opts.listenAddr()
-	tcp, err := net.ResolveTCPAddr("tcp", listen)
+	fds := s.opts.Inherit
+	var err error
+	if len(fds) == 0 {
+		fds, err = s.openAll()
+	} else {
+		err = s.inherit(fds)
+	}
 	if err != nil {
-		return fmt.Errorf("engine: Addr %q: %w", listen, err)
+		return err
 	}
-	addr := tcp.AddrPort()
-	if !addr.Addr().IsValid() {
-		addr = netip.AddrPortFrom(netip.IPv6Unspecified(), addr.Port())
+	for i, fd := range fds {
+		l := s.e.loops[i%len(s.e.loops)]
+		s.listeners = append(s.listeners, &listener{srv: s, loop: l, fd: fd, spread: len(fds) < len(s.e.loops)})
 	}
-	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
-	n := 1
-	if s.opts.ReusePort {
-		n = len(s.e.loops)
-	}
-	for i := range n {
-		fd, err := s.open(&addr)
-		if err != nil {
-			return err
-		}
-		in := &listener{srv: s, loop: s.e.loops[i], fd: fd, spread: n == 1}
-		s.listeners = append(s.listeners, in)
-		if i == 0 {
-			s.addr = s.e.sys.Local(fd)
-			if a, ok := s.addr.(*net.TCPAddr); ok {
-				addr = netip.AddrPortFrom(addr.Addr(), a.AddrPort().Port())
-			}
-		}
-	}
-	s.listening(s.addr)
+	s.listening(s.e.sys.Local(fds[0]))
 	for _, in := range s.listeners {
 		in.loop.post(order{kind: orderListen, in: in})
 	}
 	return nil
 }
 
-// open listens on addr, and on all IPv4 addresses where the machine has no IPv6.
-func (s *Server) open(addr *netip.AddrPort) (int, error) {
-	o := sock.Options{
-		Backlog: s.opts.Backlog, ReusePort: s.opts.ReusePort,
-		RecvBuffer: s.opts.RecvBuffer, SendBuffer: s.opts.SendBuffer,
-		DeferAccept: s.opts.DeferAccept, BusyPoll: s.opts.BusyPoll,
-	}
-	fd, err := s.e.sys.Listen(*addr, o)
-	if err != nil && addr.Addr() == netip.IPv6Unspecified() {
-		*addr = netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Port())
-		fd, err = s.e.sys.Listen(*addr, o)
-	}
-	if err != nil {
-		return -1, fmt.Errorf("engine: %w", err)
-	}
-	return fd, nil
-}
-
-// listen begins to accept. Loop only, as is all that follows.
+// listen begins to accept. Loop only.
 func (l *loop) listen(in *listener) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.closed {
+		return
+	}
 	if err := l.poll.Update(in.fd, 0, poller.Readable); err != nil {
 		l.e.log.Error("cannot watch the listener", "err", err)
 		in.srv.report(fmt.Errorf("engine: cannot watch the listener: %w", err))
+		return
 	}
+	in.watched = true
 	l.listeners = append(l.listeners, in)
 }
 
@@ -92,25 +73,46 @@ func (l *loop) unlisten(in *listener) {
 	for i, x := range l.listeners {
 		if x == in {
 			l.listeners = append(l.listeners[:i], l.listeners[i+1:]...)
-			in.close()
 			return
 		}
 	}
 }
 
+// close frees the port. Any goroutine. The descriptor leaves the poller first: when
+// another process has a duplicate of it, closing ours would leave epoll to report
+// what comes there for ever.
 func (in *listener) close() {
-	if err := in.loop.sys.Close(in.fd); err != nil {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.closed {
+		return
+	}
+	in.closed = true
+	var err error
+	if in.watched {
+		err = in.loop.poll.Update(in.fd, poller.Readable, 0)
+	}
+	if err = errors.Join(err, in.loop.sys.Close(in.fd)); err != nil {
 		in.loop.e.log.Error("closing the listener failed", "err", err)
 	}
 }
 
 // accept takes what waits on the listeners, in portions, so that those already
-// connected do not wait for a flood.
+// connected do not wait for a flood. Loop only, as is all that follows.
 func (l *loop) accept() {
 	for _, in := range l.listeners {
-		for i := 0; in.ready && i < acceptBatch; i++ {
-			in.acceptOne()
+		if in.ready {
+			in.acceptSome()
 		}
+	}
+}
+
+func (in *listener) acceptSome() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.ready = in.ready && !in.closed
+	for i := 0; in.ready && i < acceptBatch; i++ {
+		in.acceptOne()
 	}
 }
 

@@ -8,7 +8,6 @@ type order struct {
 	conn *Conn
 	part *part
 	in   *listener
-	done chan struct{} // closed when carried out; may be nil
 }
 
 type orderKind uint8
@@ -17,7 +16,7 @@ const (
 	orderRun      orderKind = iota + 1 // conn's held bit was won elsewhere: run it
 	orderCast                          // serve part, a topic's members here
 	orderListen                        // begin to accept on in
-	orderUnlisten                      // stop, and close in's descriptor
+	orderUnlisten                      // in was closed: forget it
 	orderStop                          // end the loop
 )
 
@@ -71,9 +70,6 @@ func (l *loop) deliver() {
 			l.unlisten(o.in)
 		case orderStop:
 			l.stopped = true
-		}
-		if o.done != nil {
-			close(o.done)
 		}
 	}
 	clear(orders)

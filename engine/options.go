@@ -40,6 +40,11 @@ type ServerOptions struct {
 	// kernel spreads connections; another process of this user may then listen on
 	// the same port too. Without it one loop accepts for all.
 	ReusePort bool
+	// Inherit are listening TCP sockets that somebody else has opened, a service
+	// manager or the process before this one, to accept from in place of opening
+	// Addr: what waits in their queues is served. Their addresses stay what they are.
+	// They are the server's, unless NewServer returns an error.
+	Inherit []int
 	// Backlog is the length of the accept queue; 0 is what net.core.somaxconn
 	// allows.
 	Backlog int

@@ -116,22 +116,40 @@ func (s *Server) each(f func(*Conn)) {
 	})
 }
 
-// Shutdown closes the server, tells its connections that it goes away (1001),
-// waits until all are gone or ctx ends, and terminates those left. The error is
-// ctx's when there were some.
+// Shutdown closes the server, tells its connections that it goes away (1001), and
+// waits until all are gone or ctx ends. What was sent to a connection before goes
+// out before its close frame, as long as the peer reads it within CloseTimeout; no
+// more can be sent. Requests of plain HTTP are finished meanwhile. When ctx ends
+// first, connections that are left are terminated, and the error wraps ctx's and
+// tells how many they were and how many bytes they did not get.
 func (s *Server) Shutdown(ctx context.Context) error {
 	if err := s.Close(); err != nil && !errors.Is(err, ErrNotRunning) {
 		return err
 	}
-	err := s.plain.shutdown(ctx)
+	plain := make(chan error, 1)
+	go func() { plain <- s.plain.shutdown(ctx) }()
 	s.each((*Conn).goAway)
+	var err error
 	select {
 	case <-s.gone:
 	case <-ctx.Done():
-		err = errors.Join(err, fmt.Errorf("engine: %d connections terminated: %w", s.conns.Load(), ctx.Err()))
-		s.each((*Conn).Terminate)
+		err = s.abandon(ctx.Err())
 	}
-	return errors.Join(err, s.end())
+	return errors.Join(err, <-plain, s.end())
+}
+
+// abandon terminates the connections that are left and says what they lose.
+func (s *Server) abandon(cause error) error {
+	conns, unsent := 0, 0
+	s.each(func(c *Conn) {
+		conns++
+		unsent += c.BufferedAmount()
+		c.Terminate()
+	})
+	if conns == 0 {
+		return nil
+	}
+	return fmt.Errorf("engine: %d connections terminated with %d bytes not delivered: %w", conns, unsent, cause)
 }
 
 // end releases what the server made for itself.

@@ -119,8 +119,7 @@ func (w *world) end() {
 }
 
 func (w *world) checkLeft() {
-	in := w.s.listeners[0]
-	in.loop.post(order{kind: orderUnlisten, in: in})
+	w.s.StopAccepting()
 	for _, l := range w.e.loops {
 		l.post(order{kind: orderStop})
 	}

@@ -21,6 +21,7 @@ func Vec(iov []IOV, p []byte) []IOV { return append(iov, IOV{p}) }
 // they exist that programs which can do without Roost's engine still build.
 
 func Listen(netip.AddrPort, Options) (int, error) { return -1, errors.ErrUnsupported }
+func Adopt(int, Options) error                    { return errors.ErrUnsupported }
 func Connect(_, _ netip.AddrPort) (int, error)    { return -1, errors.ErrUnsupported }
 func Accept(int) (int, netip.AddrPort, error)     { return -1, netip.AddrPort{}, errors.ErrUnsupported }
 func Read(int, []byte) (int, error)               { return 0, errors.ErrUnsupported }

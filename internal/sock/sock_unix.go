@@ -3,6 +3,7 @@
 package sock
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -50,21 +51,7 @@ func listen(fd int, addr netip.AddrPort, o Options) error {
 			return err
 		}
 	}
-	if o.RecvBuffer > 0 {
-		if err := set(unix.SOL_SOCKET, unix.SO_RCVBUF, o.RecvBuffer); err != nil {
-			return err
-		}
-	}
-	if o.SendBuffer > 0 {
-		if err := set(unix.SOL_SOCKET, unix.SO_SNDBUF, o.SendBuffer); err != nil {
-			return err
-		}
-	}
-	if err := listenOptions(fd, o); err != nil {
-		return err
-	}
-	// What is accepted inherits it, which saves a call for each connection.
-	if err := set(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+	if err := inherited(fd, o); err != nil {
 		return err
 	}
 	if err := unix.Bind(fd, sockaddr(addr)); err != nil {
@@ -206,4 +193,47 @@ func family(a netip.Addr) int {
 		return unix.AF_INET
 	}
 	return unix.AF_INET6
+}
+
+// Adopt makes a listening TCP socket that somebody else has opened like one of
+// Listen, but for its address and SO_REUSEPORT. Processes that share the socket
+// share what this sets. The error tells what fd is instead.
+func Adopt(fd int, o Options) error {
+	if kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE); err != nil {
+		return fmt.Errorf("not a socket: %w", os.NewSyscallError("getsockopt", err))
+	} else if kind != unix.SOCK_STREAM {
+		return errors.New("not a stream socket: want TCP")
+	}
+	if on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil {
+		return os.NewSyscallError("getsockopt SO_ACCEPTCONN", err)
+	} else if on == 0 {
+		return errors.New("not a listening socket: call listen(2) on it first")
+	}
+	if _, ok := Local(fd).(*net.TCPAddr); !ok {
+		return fmt.Errorf("listens on %v: want a TCP address", Local(fd))
+	}
+	unix.CloseOnExec(fd)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return os.NewSyscallError("fcntl", err)
+	}
+	if err := inherited(fd, o); err != nil || o.Backlog <= 0 {
+		return err
+	}
+	return os.NewSyscallError("listen", unix.Listen(fd, o.Backlog))
+}
+
+// inherited sets what accepted sockets take from their listener.
+func inherited(fd int, o Options) error {
+	for _, s := range []struct{ level, name, value int }{
+		{unix.SOL_SOCKET, unix.SO_RCVBUF, o.RecvBuffer},
+		{unix.SOL_SOCKET, unix.SO_SNDBUF, o.SendBuffer},
+		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1}, // saves a call for each connection
+	} {
+		if s.value > 0 {
+			if err := unix.SetsockoptInt(fd, s.level, s.name, s.value); err != nil {
+				return os.NewSyscallError("setsockopt", err)
+			}
+		}
+	}
+	return listenOptions(fd, o)
 }
