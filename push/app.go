@@ -132,6 +132,9 @@ type app struct {
 	hooks hooks
 	conns atomic.Int64
 
+	published atomic.Int64 // events
+	traffic   traffic
+
 	mu     sync.Mutex
 	events bucket // of EventRate; under mu
 }

@@ -32,6 +32,12 @@ func page(name string) http.HandlerFunc {
 			writeError(w, httpErrorf(http.StatusNotFound, "no file %s", name))
 			return
 		}
+		serveText(name, text)(w, r)
+	}
+}
+
+func serveText(name string, text []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -96,11 +102,20 @@ func ofHost(origin, host string) bool {
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)
 }
 
-// getState is what the page shows and needs to connect. The key is public.
+// getState is what the page needs to connect. Keys are public.
 func (s *Server) getState(w http.ResponseWriter, _ *http.Request) {
-	a := s.tenants().list[0]
+	type entry struct {
+		ID  string `json:"id"`
+		Key string `json:"key"`
+	}
+	list := s.tenants().list
+	apps := make([]entry, len(list))
+	for i, a := range list {
+		apps[i] = entry{a.ID, a.Key}
+	}
+	a := list[0]
 	writeJSON(w, http.StatusOK, map[string]any{
-		"app_id": a.ID, "key": a.Key,
+		"app_id": a.ID, "key": a.Key, "apps": apps,
 		"connections": s.conns.size(), "channels": s.channels(), "subscriptions": s.subscriptions(),
 		"published": s.counts.published.Load(), "uptime": int(time.Since(s.start).Seconds()),
 		"max_data": a.now().Limits.MaxData, "draining": s.draining.Load(),
@@ -118,7 +133,14 @@ func (s *Server) postConsole(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) consolePublish(w http.ResponseWriter, r *http.Request) *httpError {
-	a := s.tenants().list[0]
+	t := s.tenants()
+	a := t.list[0]
+	if id := r.URL.Query().Get("app"); id != "" {
+		a = t.byID[id]
+	}
+	if a == nil {
+		return httpErrorf(http.StatusNotFound, "no app %q here: choose one of the apps", clip(r.URL.Query().Get("app")))
+	}
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return httpErrorf(http.StatusUnsupportedMediaType, "content type must be application/json")
 	}

@@ -90,7 +90,8 @@ func TestConsoleStateHasTheKeyAndNeverTheSecret(t *testing.T) {
 
 func TestPageIsWholeAndLoadsNothingFromElsewhere(t *testing.T) {
 	r := start(t, push.Options{})
-	for path, kind := range map[string]string{"/": "text/html", "/roost.css": "text/css", "/console.js": "text/javascript", "/roost.js": "text/javascript"} {
+	for path, kind := range map[string]string{"/": "text/html", "/roost.css": "text/css", "/console.js": "text/javascript", "/board.js": "text/javascript",
+		"/charts.js": "text/javascript", "/session.js": "text/javascript", "/tables.js": "text/javascript", "/uplot.css": "text/css", "/roost.js": "text/javascript"} {
 		res, err := http.Get("http://" + r.addr + path)
 		if err != nil {
 			t.Fatal(err)

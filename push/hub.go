@@ -18,7 +18,8 @@ type channel struct {
 	topic   *engine.Topic
 	members *members        // of a presence channel; else nil
 	heard   <-chan struct{} // closed once the bus brings its events; nil: it does
-	refs    int             // subscriptions, under the shard's mu
+	meter   atomic.Pointer[meter]
+	refs    int // subscriptions, under the shard's mu
 }
 
 // hub maps names to channels. Shards keep connections that subscribe from
@@ -105,6 +106,28 @@ func (h *hub) subscribers(name string) int {
 		return ch.refs
 	}
 	return 0
+}
+
+// sample calls f for the channels of some shards, until it has seen as many as it
+// may or all of them, and returns the shard to go on with. f must not call the hub.
+func (h *hub) sample(from, most int, f func(name string, subscribers int)) (next int) {
+	seen := 0
+	for range h.shards {
+		s := &h.shards[from]
+		s.mu.RLock()
+		for name, ch := range s.m {
+			if _, own := protocol.UserOf(name); !own {
+				f(ch.name, ch.refs)
+			}
+		}
+		seen += len(s.m)
+		s.mu.RUnlock()
+		from = (from + 1) % len(h.shards)
+		if seen >= most {
+			break
+		}
+	}
+	return from
 }
 
 // each calls f for every occupied channel whose name begins with prefix, but for

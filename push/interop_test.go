@@ -18,23 +18,25 @@ import (
 // The libraries, as their users install them.
 var npmPackages = []string{"pusher-js@8.6.0", "pusher@5.3.4", "laravel-echo@2.5.0"}
 
-// npmRoot returns a folder with the packages installed, outside of what git
+func npmRoot(t *testing.T) string { t.Helper(); return npmInstall(t, "npm-push", npmPackages...) }
+
+// npmInstall returns a folder with the packages installed, outside of what git
 // sees. Without node the test is skipped, except in CI.
-func npmRoot(t *testing.T) string {
+func npmInstall(t *testing.T, folder string, packages ...string) string {
 	t.Helper()
 	for _, tool := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			if os.Getenv("CI") != "" {
 				t.Fatalf("%s is needed in CI: %v", tool, err)
 			}
-			t.Skipf("interoperation with %s not tested: no %s here", strings.Join(npmPackages, " and "), tool)
+			t.Skipf("interoperation with %s not tested: no %s here", strings.Join(packages, " and "), tool)
 		}
 	}
-	dir, err := filepath.Abs(filepath.Join("..", ".cache", "npm-push"))
+	dir, err := filepath.Abs(filepath.Join("..", ".cache", folder))
 	if err != nil {
 		t.Fatal(err)
 	}
-	mark := filepath.Join(dir, strings.Join(npmPackages, "+")+".installed")
+	mark := filepath.Join(dir, strings.Join(packages, "+")+".installed")
 	if _, err := os.Stat(mark); err == nil {
 		return dir
 	}
@@ -43,7 +45,7 @@ func npmRoot(t *testing.T) string {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", append([]string{"install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", dir}, npmPackages...)...)
+	npm := exec.CommandContext(ctx, "npm", append([]string{"install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", dir}, packages...)...)
 	if out, err := npm.CombinedOutput(); err != nil {
 		if os.Getenv("CI") == "" {
 			t.Skipf("interoperation not tested: npm install: %v", err)

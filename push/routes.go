@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/roost-ws/roost/internal/uplot"
 )
 
 // httpError is an answer other than 200. Its text is for the caller: what was
@@ -41,10 +43,16 @@ func (s *Server) routes() http.Handler {
 	handle("GET", "/readyz", s.getReady)
 	handle("GET", "/metrics", s.metrics())
 	handle("GET", "/console/state", s.console(s.getState))
+	handle("GET", "/console/stats", s.console(s.getStats))
+	handle("GET", "/console/stream", s.console(s.getStream))
 	handle("POST", "/console/publish", s.console(s.postConsole))
 	handle("GET", "/{$}", page("index.html"))
 	handle("GET", "/roost.css", page("roost.css"))
-	handle("GET", "/console.js", page("console.js"))
+	for _, name := range []string{"board.js", "charts.js", "console.js", "session.js", "tables.js"} {
+		handle("GET", "/"+name, page(name))
+	}
+	handle("GET", "/uplot.js", serveText("uplot.js", []byte("/*\n"+uplot.Licence+"*/\n"+uplot.Script)))
+	handle("GET", "/uplot.css", serveText("uplot.css", []byte(uplot.Style)))
 	handle("GET", "/roost.js", module("roost.js"))
 	mux.HandleFunc("/app/", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Upgrade", "websocket")

@@ -29,6 +29,7 @@ type Server struct {
 	maxOutbox atomic.Int64 // of a connection, bytes
 	leave     func()       // the bus
 	http      http.Handler
+	board     *board
 }
 
 // New returns a server that listens to its bus. Close lets go of the bus.
@@ -40,6 +41,7 @@ func New(o Options) (*Server, error) {
 	s.apps.Store(newTenants(o.Apps, &o.Limits, o.Bus, nil))
 	s.maxOutbox.Store(defaultOutbox)
 	s.http = s.routes()
+	s.board = newBoard(s)
 	leave, err := o.Bus.Subscribe(s.deliver)
 	if err != nil {
 		return nil, fmt.Errorf("push: join the bus: %w", err)
@@ -48,6 +50,7 @@ func New(o Options) (*Server, error) {
 	for _, a := range s.tenants().list {
 		a.hooks.update(a, &s.counts, o.Logger)
 	}
+	go s.board.run()
 	return s, nil
 }
 
@@ -124,6 +127,11 @@ func (s *Server) publish(ctx context.Context, parts ...*Event) error {
 		}
 	}
 	s.counts.published.Add(1)
+	if len(parts) > 0 {
+		if a := s.tenants().byID[parts[0].App]; a != nil {
+			a.published.Add(1)
+		}
+	}
 	return nil
 }
 
@@ -173,6 +181,7 @@ func (s *Server) deliver(e *Event) {
 		frame = appendEvent(frame[:0], e, name, data)
 		ch.topic.PublishExcept(except, engine.Text, frame) // copies frame
 		s.counts.fannedOut.Add(1)
+		a.traffic.count(ch)
 	}
 }
 
@@ -192,10 +201,11 @@ func appendEvent(dst []byte, e *Event, channel string, data []byte) []byte {
 // Drain makes /readyz fail, turns new connections away with 4100 and closes the
 // others with 4200, so that clients go to another server at once. At DrainRate
 // they leave spread over time and don't all arrive elsewhere in one moment. It
-// returns when all have been told, or ctx's error when it ends first. Shutting
+// ends the dashboards' streams and returns when all have been told, or ctx's error when it ends first. Shutting
 // down the engine's server comes after it.
 func (s *Server) Drain(ctx context.Context) error {
 	s.draining.Store(true)
+	defer s.board.stop()
 	const slice = 100 * time.Millisecond
 	conns := s.conns.all()
 	batch := len(conns)
@@ -224,6 +234,7 @@ func (s *Server) Drain(ctx context.Context) error {
 // are given up. Connections are the engine's to close.
 func (s *Server) Close() error {
 	s.leave()
+	s.board.stop()
 	s.updating.Lock()
 	defer s.updating.Unlock()
 	for _, a := range s.tenants().list {
