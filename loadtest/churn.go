@@ -20,58 +20,6 @@ type Churn struct {
 	Duration time.Duration // measured; 0 = 10 s
 }
 
-// ChurnReport is what [Churn] measured besides the first opening.
-type ChurnReport struct {
-	Lifetime time.Duration `json:"lifetime_ns"` // asked for
-	Abort    float64       `json:"abort"`
-	Measured time.Duration `json:"measured_ns"`
-
-	Opened    uint64  `json:"opened"` // handshakes done within that
-	PerSecond float64 `json:"per_second"`
-	Failed    uint64  `json:"failed"`  // dials that failed; they are tried again after a tenth of a second
-	Lost      uint64  `json:"lost"`    // lives that the server ended
-	Closed    uint64  `json:"closed"`  // lives that ended with a close handshake
-	Aborted   uint64  `json:"aborted"` // with our RST
-	// Unanswered is how many of Closed the server ended without a close frame of its own.
-	Unanswered uint64 `json:"unanswered"`
-	// Lingering is how many the server had not ended two seconds after our close frame;
-	// they were reset, and are not in Closed.
-	Lingering uint64 `json:"lingering"`
-
-	Handshake Latency `json:"handshake"` // from connect to the answer
-	Close     Latency `json:"close"`     // from our close frame to the end of the stream
-
-	Echo *ChurnEcho `json:"echo,omitempty"`
-	// Standing is how many were open at the end of the measuring.
-	Standing int        `json:"standing"`
-	Server   *ServerUse `json:"server,omitempty"`
-
-	ServerCPU   *CPU `json:"server_cpu,omitempty"` // by connection opened
-	ClientCPU   CPU  `json:"client_cpu"`
-	ClientBound bool `json:"client_bound"`
-}
-
-// ChurnEcho is how the messages fared, one of each life.
-type ChurnEcho struct {
-	Messages uint64  `json:"messages"` // came back
-	Silent   uint64  `json:"silent"`   // had not come back two seconds after the life's end was due
-	Latency  Latency `json:"latency"`
-}
-
-// ServerUse is what the server's processes held at four moments. -1 is not known.
-type ServerUse struct {
-	Before  Holding `json:"before"`  // the first connection
-	Opened  Holding `json:"opened"`  // all of them, the first time
-	Churned Holding `json:"churned"` // all of them, after the churn
-	After   Holding `json:"after"`   // the last one had ended
-}
-
-// Holding is what the server's processes have at a moment.
-type Holding struct {
-	RSS         int64 `json:"rss"` // bytes
-	Descriptors int   `json:"descriptors"`
-}
-
 func (c *Churn) normalize() error {
 	if c.Lifetime == 0 {
 		c.Lifetime = 10 * time.Second
@@ -119,9 +67,9 @@ func (c Churn) Run(ctx context.Context) (*Report, error) {
 		use.Opened = d.server.holding()
 		r := c.measure(d, scripts)
 		use.Churned = d.server.holding()
-		use.After = d.emptied(use.Before)
 		if len(d.server.pids) > 0 {
 			r.Server = use
+			d.gone = func() { use.After = d.emptied(use.Before) }
 		}
 		d.report.Churn = r
 	}
@@ -176,10 +124,9 @@ func (d *driver) settle(left func(*loop) int) {
 	}
 }
 
-// emptied ends all connections and tells what the server holds then. It has some
-// time to give descriptors back.
+// emptied tells what the server holds without connections. It has some time to give
+// descriptors back.
 func (d *driver) emptied(before Holding) (h Holding) {
-	d.leave()
 	d.each(func(l *loop) {
 		for i := range l.conns {
 			if c := &l.conns[i]; c.state == connClosing {
@@ -194,15 +141,4 @@ func (d *driver) emptied(before Holding) (h Holding) {
 	}
 }
 
-func (s *server) holding() Holding {
-	h := Holding{RSS: s.rss()}
-	for _, pid := range s.pids {
-		n := openDescriptors(pid)
-		if n < 0 {
-			h.Descriptors = -1
-			break
-		}
-		h.Descriptors += n
-	}
-	return h
-}
+func (s *server) holding() Holding { return Holding{RSS: s.rss(), Descriptors: s.descriptors()} }

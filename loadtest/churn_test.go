@@ -179,7 +179,8 @@ func TestChurnTellsMessagesThatAreDroppedOrDoubled(t *testing.T) {
 	if d := uint64(dropped.Load()); got.Echo.Silent == 0 || got.Echo.Silent > d {
 		t.Errorf("%d silent, %d were dropped", got.Echo.Silent, d)
 	}
-	if len(r.Failures) != 1 || r.Failures[0].Cause != "corrupt" || r.Failures[0].Count != int(doubled.Load()) || r.Connections.Lost != int(doubled.Load()) {
+	// What is doubled at the very end may meet a connection that we had closed.
+	if d := int(doubled.Load()); len(r.Failures) != 1 || r.Failures[0].Cause != "corrupt" || r.Failures[0].Count > d || r.Failures[0].Count < d-2 || r.Connections.Lost != r.Failures[0].Count {
 		t.Errorf("failures %+v, %d lost; %d were doubled", r.Failures, r.Connections.Lost, doubled.Load())
 	}
 }
@@ -197,7 +198,7 @@ func TestChurnTriesAgainWhatFailed(t *testing.T) {
 		echoGorilla(w, r)
 	})
 	r := runChurn(t, Churn{Options: Options{URL: url, Conns: 10}, Lifetime: 50 * time.Millisecond, Duration: time.Second})
-	if len(r.Failures) != 1 || r.Failures[0].Cause != "status-503" || r.Connections.Failed != int(asked.Load()) {
+	if len(r.Failures) != 1 || r.Failures[0].Cause != "status-503" || r.Connections.Failed < 10 || r.Connections.Failed > int(asked.Load()) {
 		t.Fatalf("failures %+v, the server refused %d", r.Failures, asked.Load())
 	}
 	// 10 places, each ten times a second, for a second and the three of the settling.

@@ -22,12 +22,7 @@ func (r *ChurnReport) writeText(line liner) {
 		line("server CPU", "%s a connection, %.2f cores", span(c.PerMessage), c.Cores)
 	}
 	line("client CPU", "%s a connection, %.2f cores", span(r.ClientCPU.PerMessage), r.ClientCPU.Cores)
-	if r.ClientBound {
-		line("warning", clientBound)
-	}
 }
-
-const clientBound = "the harness used up its loops: it may be the limit, not the server; try --loops, or more cores"
 
 func (u *ServerUse) writeText(line liner) {
 	for _, x := range []struct {

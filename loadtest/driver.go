@@ -44,6 +44,7 @@ type driver struct {
 	kernel  *kernelProbe
 	sampler *sampler
 	before  cpuTimes // this process's, before the run
+	gone    func()   // looks at the server when connections have been closed; may be nil
 	apart   error    // why the parts of the run could not meet
 }
 
@@ -223,6 +224,9 @@ func (d *driver) finish() (*Report, error) {
 	d.report.Interrupted = d.ctx.Err() != nil
 	d.report.Took = time.Since(d.plan.base)
 	d.leave()
+	if d.gone != nil {
+		d.gone()
+	}
 	d.stop()
 	if d.o.Histograms {
 		if err := d.report.keepHistograms(); err != nil {

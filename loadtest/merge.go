@@ -77,6 +77,7 @@ func (r *Report) mergeScenario(o *Report) error {
 		mergeInto(&r.Idle, o.Idle),
 		mergeInto(&r.Echo, o.Echo),
 		mergeInto(&r.Broadcast, o.Broadcast),
+		mergeInto(&r.Churn, o.Churn),
 	)
 }
 
@@ -105,8 +106,12 @@ func (c *Connections) merge(o *Connections) error {
 	c.Lost += o.Lost
 	c.Deflated += o.Deflated
 	c.Redialled += o.Redialled
+	first := c.Opened
+	if c.Redialled > 0 {
+		first = int(c.Handshake.Count + o.Handshake.Count)
+	}
 	if c.Took = max(c.Took, o.Took); c.Took > 0 {
-		c.PerSecond = float64(c.Opened) / c.Took.Seconds()
+		c.PerSecond = float64(first) / c.Took.Seconds()
 	}
 	return c.Handshake.merge(&o.Handshake)
 }

@@ -1,5 +1,0 @@
-//go:build !linux
-
-package loadtest
-
-func openDescriptors(int) int { return -1 }
