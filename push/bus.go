@@ -21,6 +21,14 @@ type Event struct {
 	Keep     Retention
 	Position protocol.Position
 
+	// ID, if set, is the publisher's: of kept events of one channel with the same ID
+	// within a short time, the first counts.
+	ID string
+
+	// Lost says that kept events of any channel may have been missed here; nothing
+	// else counts then.
+	Lost bool
+
 	// Terminate, if set, is a user whose connections are to be ended; nothing else
 	// but App counts then.
 	Terminate string

@@ -159,6 +159,10 @@ func (a *app) split(e *Event) (parts []*Event) {
 // deliver fans an event out to the subscribers here. Data is encoded once, the
 // frame once a channel.
 func (s *Server) deliver(e *Event) {
+	if e.Lost {
+		s.sendBack()
+		return
+	}
 	a := s.tenants().byID[e.App]
 	if a == nil {
 		return
@@ -182,6 +186,17 @@ func (s *Server) deliver(e *Event) {
 		ch.topic.PublishExcept(except, engine.Text, frame) // copies frame
 		s.counts.fannedOut.Add(1)
 		a.traffic.count(ch)
+	}
+}
+
+// sendBack closes the connections that may have missed events of a channel with
+// history. They come back with the positions that they know, and get what they
+// missed or are told.
+func (s *Server) sendBack() {
+	for _, c := range s.conns.all() {
+		if ss := sessionOf(c); ss != nil && ss.resumes.Load() {
+			s.disconnect(c, ss.legacy, protocol.CodeReconnect, "events may be missing: reconnect and resume")
+		}
 	}
 }
 

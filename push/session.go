@@ -2,6 +2,7 @@ package push
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/roost-ws/roost/engine"
@@ -17,6 +18,7 @@ type session struct {
 	messages bucket
 	events   bucket // client events
 	subs     []membership
+	resumes  atomic.Bool // it was subscribed to a channel with history; any goroutine reads it
 	user     *user       // signed in as; nil when not
 	auth     *time.Timer // of AuthTimeout, while it runs
 }

@@ -96,6 +96,7 @@ func (s *Server) enter(c *engine.Conn, ss *session, ch *channel, d *subscription
 	if ch.keep.Count == 0 {
 		return s.join(c, ss, ch, d, nil)
 	}
+	ss.resumes.Store(true)
 	at := Attachment{App: ss.app.ID, Channel: ch.name, Keep: ch.keep, Since: d.Position, Last: protocol.IsCache(ch.name)}
 	err := s.opts.Bus.Attach(context.Background(), at, func(replay Replay) {
 		if !s.fits(c, replay.Missed) {
@@ -105,7 +106,10 @@ func (s *Server) enter(c *engine.Conn, ss *session, ch *channel, d *subscription
 	})
 	if err != nil {
 		s.opts.Logger.Error("history could not be read", "app", ss.app.now(), "channel", ch.name, "err", err)
-		return false, &refusal{"Unavailable", "the channel's history could not be read: try again", http.StatusServiceUnavailable}
+		// Clients come back after a close of this code, and ask again: not so after a
+		// refusal.
+		s.disconnect(c, ss.legacy, protocol.CodeOverCapacity, "the history of a channel could not be read: try again later")
+		return false, nil
 	}
 	return ok, r
 }

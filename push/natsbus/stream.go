@@ -2,133 +2,63 @@ package natsbus
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/roost-ws/roost/push"
-	"github.com/roost-ws/roost/push/protocol"
 )
 
-// envelope is an event on its way.
-type envelope struct {
-	App       string   `json:"a"`
-	Channels  []string `json:"c,omitempty"`
-	Name      string   `json:"n,omitempty"`
-	Data      string   `json:"d,omitempty"`
-	Except    string   `json:"x,omitempty"`
-	UserID    string   `json:"u,omitempty"`
-	Count     int      `json:"k,omitempty"`
-	Age       int64    `json:"t,omitempty"` // ns
-	Terminate string   `json:"e,omitempty"`
-}
+// What the stream's metadata has: the number of slots, which is in its subjects,
+// and a generation, which begins a new epoch when sequences were given out twice.
+const (
+	metaSlots      = "roost-slots"
+	metaGeneration = "roost-generation"
+)
 
-func encode(e *push.Event) ([]byte, error) {
-	return json.Marshal(envelope{e.App, e.Channels, e.Name, e.Data, e.Except, e.UserID, e.Keep.Count, int64(e.Keep.Age), e.Terminate})
-}
-
-func decode(text []byte) (*push.Event, error) {
-	var v envelope
-	if err := json.Unmarshal(text, &v); err != nil {
-		return nil, err
-	}
-	return &push.Event{
-		App: v.App, Channels: v.Channels, Name: v.Name, Data: v.Data, Except: v.Except, UserID: v.UserID,
-		Keep: push.Retention{Count: v.Count, Age: time.Duration(v.Age)}, Terminate: v.Terminate,
-	}, nil
-}
+// sameID is how long NATS remembers the id of an event, so that one that is
+// published again under it is stored once. It costs about 100 bytes an event.
+const sameID = time.Minute
 
 // openStream finds the stream, or makes it.
-func (b *Bus) openStream(ctx context.Context) (err error) {
-	b.stream, err = b.js.Stream(ctx, b.opts.Prefix)
+func (b *Bus) openStream(ctx context.Context) (jetstream.Stream, error) {
+	s, err := b.js.Stream(ctx, b.opts.Prefix)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		b.stream, err = b.js.CreateStream(ctx, jetstream.StreamConfig{
-			Name: b.opts.Prefix, Subjects: []string{b.opts.Prefix + ".kept.>"}, Storage: jetstream.FileStorage,
-			MaxMsgsPerSubject: int64(b.opts.Count), MaxAge: b.opts.Age, Replicas: b.opts.Replicas, Discard: jetstream.DiscardOld,
+		s, err = b.js.CreateStream(ctx, jetstream.StreamConfig{
+			Name: b.opts.Prefix, Subjects: []string{b.opts.Prefix + ".in.>"}, Storage: jetstream.FileStorage,
+			// Events go oldest first, by count or by age, and never from the middle:
+			// that is what resuming relies on. So no event has a time to live of its own.
+			MaxMsgsPerSubject: int64(b.opts.Count), MaxAge: b.opts.Age, Discard: jetstream.DiscardOld,
+			Replicas: b.opts.Replicas, AllowDirect: true, Duplicates: min(sameID, b.opts.Age),
+			Metadata: map[string]string{metaSlots: strconv.Itoa(slots), metaGeneration: "0"},
 		})
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another server was faster
-			b.stream, err = b.js.Stream(ctx, b.opts.Prefix)
+			s, err = b.js.Stream(ctx, b.opts.Prefix)
 		}
 	}
-	return err
+	if err != nil {
+		return nil, err
+	}
+	return s, checkStream(s.CachedInfo())
 }
 
-// plain delivers an event without history.
-func (b *Bus) plain(m *nats.Msg) {
-	e, err := decode(m.Data)
-	if err != nil {
-		b.opts.Logger.Error("an event could not be read", "subject", m.Subject, "err", err)
-		return
+func checkStream(info *jetstream.StreamInfo) error {
+	if got := info.Config.Metadata[metaSlots]; got != strconv.Itoa(slots) {
+		return fmt.Errorf("stream %s was made for %q slots and this version has %d: use another prefix, or the version that made it", info.Config.Name, got, slots)
 	}
-	b.subs.Deliver(e)
-}
-
-// follow reads the stream from its beginning, and returns once it has reached
-// what was the end. An ordered consumer begins anew behind the last message it
-// had when one is missing or the connection was lost.
-func (b *Bus) follow(ctx context.Context) error {
-	info, err := b.stream.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("ask for the stream's state: %w", err)
-	}
-	b.epoch = epochOf(info)
-	b.history = push.NewSharedHistories(max(info.State.FirstSeq, 1) - 1)
-	consumer, err := b.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy})
-	if err != nil {
-		return fmt.Errorf("make a consumer: %w", err)
-	}
-	reached := make(chan struct{}, 1)
-	if info.State.Msgs == 0 {
-		b.applied.Store(info.State.LastSeq)
-		reached <- struct{}{}
-	}
-	consuming, err := consumer.Consume(func(m jetstream.Msg) {
-		if b.apply(m) >= info.State.LastSeq {
-			select {
-			case reached <- struct{}{}:
-			default: // it is known
-			}
-		}
-	}, jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { b.opts.Logger.Warn("NATS consumer", "err", err) }))
-	if err != nil {
-		return fmt.Errorf("consume: %w", err)
-	}
-	b.stop = func() {
-		consuming.Stop()
-		<-consuming.Closed()
-	}
-	select {
-	case <-ctx.Done():
-		return fmt.Errorf("read the stream: at %d of %d: %w", b.applied.Load(), info.State.LastSeq, ctx.Err())
-	case <-reached:
-	}
-	if most := info.Config.MaxMsgsPerSubject; most > 0 {
-		b.history.LimitTo(int(most))
+	if !info.Config.AllowDirect {
+		return fmt.Errorf("stream %s does not allow direct get: set it with nats stream edit --allow-direct", info.Config.Name)
 	}
 	return nil
 }
 
-// apply delivers the stream's next message and returns its sequence.
-func (b *Bus) apply(m jetstream.Msg) uint64 {
-	meta, err := m.Metadata()
-	if err != nil {
-		b.opts.Logger.Error("a message of the stream has no metadata", "subject", m.Subject(), "err", err)
-		return 0
+// epochOf changes when the stream is made anew, and when somebody counts up its
+// generation because it lost its end.
+func epochOf(info *jetstream.StreamInfo) string {
+	epoch := strconv.FormatInt(info.Created.UnixNano(), 36)
+	if g := info.Config.Metadata[metaGeneration]; g != "" && g != "0" {
+		epoch += "." + g
 	}
-	seq := meta.Sequence.Stream
-	if seq <= b.applied.Load() {
-		return seq // had already, before the consumer began anew
-	}
-	e, err := decode(m.Data())
-	if err != nil || len(e.Channels) != 1 {
-		b.opts.Logger.Error("a message of the stream is no event", "subject", m.Subject(), "seq", seq, "err", err)
-	} else {
-		e.Position = protocol.Position{Epoch: b.epoch, Seq: seq}
-		b.history.Add(e, meta.Timestamp, func() { b.subs.Deliver(e) })
-	}
-	b.applied.Store(seq)
-	return seq
+	return epoch
 }

@@ -1,0 +1,34 @@
+package natsbus
+
+import (
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// nats are the options of the connection: it comes back for ever, and spread over
+// time, as all servers lose it in the same moment.
+func (o *Options) nats() []nats.Option {
+	list := []nats.Option{
+		nats.Name("roost"), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond), nats.ReconnectJitter(250*time.Millisecond, time.Second),
+		nats.ReconnectBufSize(-1), // a publisher is told at once that NATS is away
+		// A partition is noticed within seconds, and half-open connections with it.
+		nats.PingInterval(5 * time.Second), nats.MaxPingsOutstanding(2),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { o.Logger.Warn("NATS connection lost", "err", err) }),
+		nats.ReconnectHandler(func(*nats.Conn) { o.Logger.Info("NATS connection is back") }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { o.Logger.Warn("NATS", "err", err) }),
+	}
+	if o.Embedded != nil {
+		list = append(list, nats.InProcessServer(o.Embedded.server))
+	}
+	if o.Credentials != "" {
+		list = append(list, nats.UserCredentials(o.Credentials))
+	}
+	if o.CA != "" {
+		list = append(list, nats.RootCAs(o.CA))
+	}
+	if o.TLSCert != "" || o.TLSKey != "" {
+		list = append(list, nats.ClientCert(o.TLSCert, o.TLSKey))
+	}
+	return list
+}

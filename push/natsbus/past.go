@@ -1,0 +1,239 @@
+package natsbus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/roost-ws/roost/push"
+	"github.com/roost-ws/roost/push/protocol"
+)
+
+// past is what the stream has of a channel.
+type past struct {
+	last   *entry  // the channel's last event; nil when it has none
+	from   uint64  // events above it
+	upTo   uint64  // all events up to it are there
+	events []entry // none when none were asked for
+	whole  bool    // nothing above from is gone
+}
+
+// Requests to the stream: this many at once, so that a crowd that comes back waits
+// here and not in NATS, which drops what it can't queue; and answers of this size.
+const (
+	asking     = 64
+	batch      = 512
+	batchBytes = 1 << 20
+	mostPast   = 16 << 20 // of one replay; more is not recovered
+)
+
+// errLags: a replica has not yet what the leader has, or has let go of it since.
+var errLags = errors.New("natsbus: a replica of the stream lags behind")
+
+const lagTime = 10 * time.Millisecond
+
+// look reads what an attachment needs. Callers that want the same share one look.
+func (b *Bus) look(ctx context.Context, at push.Attachment, subject string) (*past, error) {
+	key := subject
+	if at.Since != nil {
+		key += "." + strconv.FormatUint(at.Since.Seq, 10)
+	}
+	// The look goes on for the others when one caller leaves.
+	shared := b.looks.DoChan(key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+		defer cancel()
+		select {
+		case b.asking <- struct{}{}:
+			defer func() { <-b.asking }()
+		case <-ctx.Done():
+			return nil, fmt.Errorf("natsbus: %d other clients wait for their history: %w", asking, ctx.Err())
+		}
+		for {
+			p, err := b.read(ctx, at, subject)
+			if !errors.Is(err, errLags) || ctx.Err() != nil {
+				return p, err
+			}
+			time.Sleep(lagTime)
+		}
+	})
+	select {
+	case r := <-shared:
+		p, _ := r.Val.(*past)
+		return p, r.Err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// read applies the inclusive rule: whether a client that had all up to position S
+// can be given all that followed. The stream drops a channel's events oldest first,
+// so one at or below S that is still there says that none above S is gone.
+// Otherwise the stream must not have dropped anything after S for its age, nor of
+// this channel for its count.
+func (b *Bus) read(ctx context.Context, at push.Attachment, subject string) (*past, error) {
+	p := &past{upTo: b.applied.Load()}
+	var err error
+	if p.last, err = b.lastOf(ctx, subject); err != nil || at.Since == nil {
+		return p, err
+	}
+	p.from = at.Since.Seq
+	if p.last != nil && p.last.event.Position.Seq <= p.from {
+		p.whole = true
+		return p, nil
+	}
+	retained := 0
+	if p.last != nil {
+		var first uint64
+		if first, retained, err = b.readEvents(ctx, p, subject, at.Keep.Count); err != nil || retained < 0 {
+			return p, err
+		}
+		if first == p.from {
+			p.whole = true
+			return p, nil
+		}
+		oldest, _, err := b.get(ctx, subject, 1, 1)
+		if err != nil {
+			return p, err
+		}
+		if len(oldest) > 0 && oldest[0].event.Position.Seq < p.from {
+			p.whole = true
+			return p, nil
+		}
+	}
+	info, err := b.stream.Info(ctx)
+	if err != nil {
+		return p, fmt.Errorf("natsbus: ask for the stream's state: %w", err)
+	}
+	most := info.Config.MaxMsgsPerSubject
+	p.whole = info.State.FirstSeq <= p.from+1 && (most <= 0 || int64(retained) < most)
+	return p, nil
+}
+
+// readEvents fills in p.events up to p.last. first is the sequence of the first
+// event at or above p.from, retained the number of all of them; it is negative
+// when they are more than a replay may have.
+func (b *Bus) readEvents(ctx context.Context, p *past, subject string, most int) (first uint64, retained int, err error) {
+	end := p.last.event.Position.Seq
+	size := 0
+	for next := p.from; next <= end; {
+		events, pending, err := b.get(ctx, subject, next, min(batch, most+2))
+		if err != nil {
+			return 0, 0, err
+		}
+		if len(events) == 0 {
+			return 0, 0, errLags
+		}
+		if first == 0 {
+			first = events[0].event.Position.Seq
+		}
+		for _, e := range events {
+			if retained++; e.event.Position.Seq > p.from {
+				p.events = append(p.events, e)
+			}
+			size += e.size()
+		}
+		next = events[len(events)-1].event.Position.Seq + 1
+		if next <= end && (size > mostPast || len(p.events) > most) {
+			p.events = nil
+			return first, -1, nil
+		}
+		if next > end {
+			retained += int(pending)
+		}
+	}
+	return first, retained, nil
+}
+
+// lastOf asks the stream's leader, as other replicas may lag behind it.
+func (b *Bus) lastOf(ctx context.Context, subject string) (*entry, error) {
+	request, err := json.Marshal(map[string]string{"last_by_subj": subject})
+	if err != nil {
+		return nil, err
+	}
+	m, err := b.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+b.opts.Prefix, request)
+	if err != nil {
+		return nil, fmt.Errorf("natsbus: ask for the last event: %w", err)
+	}
+	var answer struct {
+		Message struct {
+			Seq  uint64    `json:"seq"`
+			Data []byte    `json:"data"`
+			Time time.Time `json:"time"`
+		} `json:"message"`
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return nil, fmt.Errorf("natsbus: decode the last event: %w", err)
+	}
+	switch {
+	case answer.Error == nil:
+		return b.entry(answer.Message.Data, answer.Message.Seq, answer.Message.Time)
+	case answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+		return nil, nil
+	}
+	return nil, fmt.Errorf("natsbus: ask for the last event: %w", answer.Error)
+}
+
+func (b *Bus) entry(data []byte, seq uint64, at time.Time) (*entry, error) {
+	e, err := decode(data)
+	if err == nil && len(e.Channels) != 1 {
+		err = errors.New("it names no channel, or several")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("natsbus: message %d of the stream is no event: %w", seq, err)
+	}
+	e.Position = protocol.Position{Epoch: *b.epoch.Load(), Seq: seq}
+	return &entry{e, at}, nil
+}
+
+// get reads up to n events of a subject from a sequence on, from whichever replica
+// answers (ADR-31). pending is how many more there are.
+func (b *Bus) get(ctx context.Context, subject string, from uint64, n int) (events []entry, pending uint64, err error) {
+	fail := func(err error) ([]entry, uint64, error) {
+		return nil, 0, fmt.Errorf("natsbus: read the stream: %w", err)
+	}
+	request, err := json.Marshal(map[string]any{"seq": max(from, 1), "next_by_subj": subject, "batch": n, "max_bytes": batchBytes})
+	if err != nil {
+		return fail(err)
+	}
+	inbox := b.nc.NewInbox()
+	sub, err := b.nc.SubscribeSync(inbox)
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { _ = sub.Unsubscribe() }() // fails when the connection is closed
+	if err := b.nc.PublishRequest("$JS.API.DIRECT.GET."+b.opts.Prefix, inbox, request); err != nil {
+		return fail(err)
+	}
+	for {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return fail(err)
+		}
+		switch status := m.Header.Get("Status"); status {
+		case "":
+			seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+			if err != nil {
+				return fail(err)
+			}
+			at, err := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+			if err != nil {
+				return fail(err)
+			}
+			e, err := b.entry(m.Data, seq, at)
+			if err != nil {
+				return nil, 0, err
+			}
+			events = append(events, *e)
+		case "204", "404":
+			pending, _ = strconv.ParseUint(m.Header.Get("Nats-Num-Pending"), 10, 64) // none for 404
+			return events, pending, nil
+		default:
+			return fail(errors.New(status + " " + m.Header.Get("Description")))
+		}
+	}
+}
