@@ -11,13 +11,12 @@ import (
 	"github.com/roost-ws/roost/push/protocol"
 )
 
-// Histories are what is kept of channels, in memory, for a Bus to build on. The
-// zero value is not ready; NewHistories makes one. Several goroutines call it.
+// Histories are what is kept of channels, in memory, for a Bus to build on. Each
+// channel has an epoch and a sequence of its own. The zero value is not ready;
+// NewHistories makes one. Several goroutines call it.
 type Histories struct {
-	mu     sync.Mutex
-	logs   map[logKey]*eventLog
-	shared bool   // one sequence for all channels
-	floor  uint64 // of a log made anew
+	mu   sync.Mutex
+	logs map[logKey]*eventLog
 }
 
 type logKey struct{ app, channel string }
@@ -39,62 +38,30 @@ type logEntry struct {
 	at    time.Time
 }
 
-// NewHistories returns histories in which each channel has an epoch and a sequence
-// of its own.
+// NewHistories returns histories without any event.
 func NewHistories() *Histories { return &Histories{logs: make(map[logKey]*eventLog)} }
 
-// NewSharedHistories returns histories of events that come with their positions,
-// all of one epoch and one sequence. None at floor or below is known of.
-func NewSharedHistories(floor uint64) *Histories {
-	return &Histories{logs: make(map[logKey]*eventLog), shared: true, floor: floor}
-}
-
-// Add keeps e, published at that time, and calls deliver before the channel's
-// next event can be added. An event without a position gets the next of its
-// channel.
+// Add keeps e, published at that time, under the next position of its channel, and
+// calls deliver before the channel's next event can be added. Of events with one
+// ID it takes the first.
 func (h *Histories) Add(e *Event, at time.Time, deliver func()) {
 	l := h.lock(logKey{e.App, e.Channels[0]}, e.Keep)
 	defer l.mu.Unlock()
-	if e.Position.Epoch == "" {
-		if l.head.Epoch == "" {
-			l.head.Epoch = strconv.FormatUint(rand.Uint64(), 36)
-		}
-		e.Position = protocol.Position{Epoch: l.head.Epoch, Seq: l.head.Seq + 1}
+	if e.ID != "" && slices.ContainsFunc(l.entries, func(had logEntry) bool { return had.event.ID == e.ID }) {
+		return
 	}
+	e.Position = protocol.Position{Epoch: l.head.Epoch, Seq: l.head.Seq + 1}
 	l.head = e.Position
 	l.entries = append(l.entries, logEntry{e, at})
 	l.trim(e.Keep.Count, l.used)
 	deliver()
 }
 
-// Attach is Bus.Attach. head is called between two events of the channel and
-// returns a position up to which they have all been added, if that may be above
-// the channel's last; else head is nil.
-func (h *Histories) Attach(at Attachment, head func() protocol.Position, f func(Replay)) {
+// Attach is Bus.Attach.
+func (h *Histories) Attach(at Attachment, f func(Replay)) {
 	l := h.lock(logKey{at.App, at.Channel}, at.Keep)
 	defer l.mu.Unlock()
-	if head != nil {
-		if p := head(); p.Epoch != l.head.Epoch || p.Seq > l.head.Seq {
-			l.head = p
-		}
-	} else if l.head.Epoch == "" {
-		l.head.Epoch = strconv.FormatUint(rand.Uint64(), 36)
-	}
 	f(l.since(at.Since))
-}
-
-// LimitTo says that the history's source keeps no more than count events of a
-// channel: of one that has as many, older ones may have been dropped unseen.
-func (h *Histories) LimitTo(count int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, l := range h.logs {
-		l.mu.Lock()
-		if len(l.entries) >= count {
-			l.floor = max(l.floor, l.entries[0].event.Position.Seq-1)
-		}
-		l.mu.Unlock()
-	}
 }
 
 // lock returns the log of a channel, locked, and makes one if need be.
@@ -105,7 +72,7 @@ func (h *Histories) lock(key logKey, keep Retention) *eventLog {
 		l := h.logs[key]
 		if l == nil {
 			h.sweep(now)
-			l = &eventLog{floor: h.floor}
+			l = &eventLog{head: protocol.Position{Epoch: strconv.FormatUint(rand.Uint64(), 36)}}
 			h.logs[key] = l
 		}
 		h.mu.Unlock()
@@ -140,9 +107,6 @@ func (h *Histories) sweep(now time.Time) {
 		if now.Sub(l.used) > l.age+logIdle {
 			l.dead = true
 			l.trim(0, now)
-			if h.shared {
-				h.floor = max(h.floor, l.floor)
-			}
 			delete(h.logs, key)
 		}
 		l.mu.Unlock()
