@@ -40,11 +40,12 @@ const (
 type point struct {
 	At        int64    `json:"at"` // ms since 1970
 	Conns     int      `json:"conns"`
-	In        float64  `json:"in"`        // messages a second, control frames included
-	Out       float64  `json:"out"`       //
-	Published float64  `json:"published"` // events a second
-	Memory    uint64   `json:"memory"`    // bytes that the process has from the system, for Go
-	CPU       *float64 `json:"cpu,omitempty"`
+	In        float64  `json:"in"`            // messages a second, control frames included
+	Out       float64  `json:"out"`           //
+	Published float64  `json:"published"`     // events a second
+	Memory    uint64   `json:"memory"`        // bytes that the process has from the system, for Go
+	P99       *float64 `json:"p99,omitempty"` // s from publication until written, of this second; none when nothing was
+	CPU       *float64 `json:"cpu,omitempty"` // cores
 }
 
 // sample is the state of one second.
@@ -155,6 +156,7 @@ func (b *board) sample(now time.Time, watched bool) *sample {
 		Uptime: int64(now.Sub(s.start).Seconds()), Draining: s.draining.Load(), Channels: s.channels(), Subs: s.subscriptions(),
 		Goroutines: b.process.goroutines, GCPause: b.process.pause, Dropped: t.engine.Dropped,
 	}
+	v.P99 = delivered(t.engine.Delivery, b.before.engine.Delivery)
 	if t.cpu > 0 {
 		cores := (t.cpu - b.before.cpu).Seconds() / span
 		v.CPU = &cores
@@ -167,6 +169,18 @@ func (b *board) sample(now time.Time, watched bool) *sample {
 	}
 	b.before = t
 	return v
+}
+
+// delivered returns the 99th percentile of what was counted since before.
+func delivered(now, before engine.Histogram) *float64 {
+	for i := range now {
+		now[i] -= before[i]
+	}
+	if now.Count() == 0 {
+		return nil
+	}
+	p99 := now.Below(0.99).Seconds()
+	return &p99
 }
 
 func (a *app) sample(watched bool) appSample {

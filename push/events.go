@@ -97,6 +97,8 @@ func (s *Server) publishAll(ctx context.Context, a *app, events []*Event) *httpE
 	if !a.allowEvents(time.Since(s.start), len(events)) {
 		return httpErrorf(http.StatusTooManyRequests, "app %s may publish %d events a second: send fewer", a.ID, a.now().Limits.EventRate)
 	}
+	begun := time.Now()
+	defer func() { s.counts.publishing.Observe(time.Since(begun).Seconds()) }()
 	for _, e := range events {
 		if err := s.publish(ctx, a.split(e)...); err != nil {
 			s.opts.Logger.Error("publication failed", "app", a.now(), "event", e.Name, "error", err)

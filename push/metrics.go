@@ -7,7 +7,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/roost-ws/roost/engine"
 )
 
 // counters are added to where things happen, and read by a scrape.
@@ -22,13 +21,21 @@ type counters struct {
 	replayed                        atomic.Int64
 
 	hooksSent, hooksFailed, hooksDropped atomic.Int64
+
+	publishing prometheus.Histogram // s that backends' requests spent handing events to the bus
 }
 
-// metric is one line of /metrics: how it is described and how it is read.
+func newPublishing() prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "roost_push_publish_seconds", Help: "Time that it took to hand the events of one request to the bus.",
+		Buckets: prometheus.ExponentialBuckets(50e-6, 2, 16), // to 1.6 s
+	})
+}
+
+// metric is one name in /metrics: how it is described and how it is read.
 type metric struct {
 	desc *prometheus.Desc
-	kind prometheus.ValueType
-	read func() float64
+	read func(*prometheus.Desc, chan<- prometheus.Metric)
 }
 
 // collector reads the server when Prometheus asks, so that counting costs an
@@ -43,12 +50,14 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 
 func (c collector) Collect(ch chan<- prometheus.Metric) {
 	for _, m := range c {
-		ch <- prometheus.MustNewConstMetric(m.desc, m.kind, m.read())
+		m.read(m.desc, ch)
 	}
 }
 
 func (c *collector) add(kind prometheus.ValueType, name, help string, read func() float64) {
-	*c = append(*c, metric{prometheus.NewDesc(name, help, nil, nil), kind, read})
+	*c = append(*c, metric{prometheus.NewDesc(name, help, nil, nil), func(d *prometheus.Desc, ch chan<- prometheus.Metric) {
+		ch <- prometheus.MustNewConstMetric(d, kind, read())
+	}})
 }
 
 func (c *collector) counter(name, help string, v *atomic.Int64) {
@@ -95,34 +104,28 @@ func (s *Server) metrics() http.HandlerFunc {
 	c.counter("roost_push_webhook_events_total", "Webhook events that a backend took.", &s.counts.hooksSent)
 	c.counter("roost_push_webhook_failures_total", "Webhook requests that failed and were tried again.", &s.counts.hooksFailed)
 	c.counter("roost_push_webhook_dropped_events_total", "Webhook events given up, or refused by a full queue.", &s.counts.hooksDropped)
+	c.gauge("roost_push_webhook_waiting_events", "Webhook events that wait to be sent.", s.hooksWaiting)
+	c.gauge("roost_push_bus_ready", "1 while events can be published, else 0.", func() int64 { return one(s.opts.Bus.Ready() == nil) })
+	c.gauge("roost_push_draining", "1 once the server sends its clients elsewhere, else 0.", func() int64 { return one(s.draining.Load()) })
+	s.appMetrics(&c)
 	s.engineMetrics(&c)
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(c, s.counts.publishing, collectors.NewBuildInfoCollector(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP
 }
 
-// engineMetrics are 0 when Options was given no engine.
-func (s *Server) engineMetrics(c *collector) {
-	stat := func(kind prometheus.ValueType, name, help string, read func(engine.Stats) float64) {
-		c.add(kind, "roost_engine_"+name, help, func() float64 {
-			if e := s.engine.Load(); e != nil {
-				return read(e.Stats())
-			}
-			return 0
-		})
+func one(yes bool) int64 {
+	if yes {
+		return 1
 	}
-	const counter, gauge = prometheus.CounterValue, prometheus.GaugeValue
-	stat(gauge, "connections", "TCP connections, handshakes included.", func(t engine.Stats) float64 { return float64(t.Conns) })
-	stat(gauge, "queued_connections", "Connections that wait for a worker.", func(t engine.Stats) float64 { return float64(t.Queued) })
-	stat(gauge, "workers", "Goroutines that run handlers or wait for them.", func(t engine.Stats) float64 { return float64(t.Workers) })
-	stat(counter, "accepted_total", "TCP connections accepted.", func(t engine.Stats) float64 { return float64(t.Accepted) })
-	stat(counter, "opened_total", "WebSockets opened.", func(t engine.Stats) float64 { return float64(t.Opened) })
-	stat(counter, "rejected_total", "Handshakes refused, and connections above a limit.", func(t engine.Stats) float64 { return float64(t.Rejected) })
-	stat(counter, "closed_total", "Connections ended.", func(t engine.Stats) float64 { return float64(t.Closed) })
-	stat(counter, "messages_received_total", "Messages received, control frames included.", func(t engine.Stats) float64 { return float64(t.MessagesIn) })
-	stat(counter, "messages_sent_total", "Messages sent, control frames included.", func(t engine.Stats) float64 { return float64(t.MessagesOut) })
-	stat(counter, "received_bytes_total", "Bytes read.", func(t engine.Stats) float64 { return float64(t.BytesIn) })
-	stat(counter, "sent_bytes_total", "Bytes of payload sent.", func(t engine.Stats) float64 { return float64(t.BytesOut) })
-	stat(counter, "dropped_messages_total", "Messages refused because a connection's outbox was full.", func(t engine.Stats) float64 { return float64(t.Dropped) })
-	stat(counter, "panics_total", "Panics of handlers, each of which closed one connection.", func(t engine.Stats) float64 { return float64(t.Panics) })
+	return 0
+}
+
+func (s *Server) hooksWaiting() (n int64) {
+	for _, a := range s.tenants().list {
+		for _, p := range a.hooks.list() {
+			n += int64(p.waiting())
+		}
+	}
+	return n
 }

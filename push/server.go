@@ -39,6 +39,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{opts: o, start: time.Now(), conns: newDirectory()}
 	s.apps.Store(newTenants(o.Apps, &o.Limits, o.Bus, nil))
+	s.counts.publishing = newPublishing()
 	s.maxOutbox.Store(defaultOutbox)
 	s.http = s.routes()
 	s.board = newBoard(s)

@@ -19,7 +19,7 @@ const figures = [
   ["in a second", (s) => rate(s.in)],
   ["out a second", (s) => rate(s.out)],
   ["published a second", (s) => rate(s.published)],
-  ["p99 of delivery", (s) => s.p99 === undefined ? undefined : time(s.p99)],
+  ["p99 of delivery", (s) => s.p99 === undefined ? undefined : "< " + time(s.p99)],
   ["channels", (s) => whole(s.channels)],
   ["subscriptions", (s) => whole(s.subscriptions)],
 ];
