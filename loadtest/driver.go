@@ -61,7 +61,7 @@ func newDriver(ctx context.Context, scenario string, o Options, maxPayload int, 
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{o: o, server: findServer(t.addr, o.ServerPIDs), kernel: openKernelProbe(), before: ownCPU()}
+	d := &driver{o: o, server: o.server(t), kernel: openKernelProbe(), before: ownCPU()}
 	d.report = &Report{Version: ReportVersion, Scenario: scenario, URL: o.URL, Started: time.Now(), Notices: []Notice{}, Server: d.server.describe()}
 	for _, n := range preflight(&o, t, d.server) {
 		d.report.Notices = append(d.report.Notices, n)
@@ -192,7 +192,17 @@ func (d *driver) progress(stage string, elapsed, of time.Duration) Progress {
 		p.Open += l.open
 		p.Failed += l.failed
 		p.Messages += l.messages
+		for _, f := range l.failures.m {
+			if p.Causes == nil {
+				p.Causes = make(map[string]int)
+			}
+			p.Causes[f.Cause] += f.Count
+		}
 	})
+	if n := len(d.sampler.samples); n > 0 {
+		last := d.sampler.samples[n-1]
+		p.Last = &last
+	}
 	return p
 }
 

@@ -14,7 +14,7 @@ type Harness struct {
 	Time      time.Duration `json:"time_ns"`
 	System    time.Duration `json:"system_ns"` // of Time, in the kernel
 	Cores     float64       `json:"cores"`     // mean over the run; samples have it over time
-	// Lag is how much later than asked its loops woke, whatever the reason: a loop that
+	// Lag is how much later than asked its loops woke once all handshakes had ended, whatever the reason: a loop that
 	// had more to do than it could, or a machine that gave its processor to others. Latencies
 	// hold it too.
 	Lag Latency `json:"lag"`
@@ -36,7 +36,9 @@ func (l *loop) lagged() {
 		return
 	}
 	late := l.now - l.asked
-	l.lag.record(late)
+	if l.settledAt != 0 {
+		l.lag.record(late)
+	}
 	l.lagMax = max(l.lagMax, late)
 	l.asked = never
 }

@@ -32,7 +32,7 @@ func recorded(t *testing.T, started time.Time, first, last int) *Report {
 	r := &Report{Version: ReportVersion, Scenario: "echo", Started: started, Took: 10 * time.Second}
 	n := uint64(last - first + 1)
 	r.Echo = &EchoReport{Rate: 100, Measured: time.Second, Messages: n, PerSecond: float64(n), Latency: l.whole(), ClientCPU: newCPU(time.Second, 0, time.Second, n)}
-	r.Connections = Connections{Wanted: 10, Opened: 9, Failed: 1, Took: time.Second, Handshake: l.summary()}
+	r.Connections = Connections{Wanted: 10, Opened: 9, Failed: 1, Took: time.Second, PerSecond: 9, Handshake: l.summary()}
 	must(t, r.keepHistograms())
 	return r
 }
@@ -181,7 +181,7 @@ func TestPartsTogetherAreTheWholeRun(t *testing.T) {
 	done := make(chan int)
 	for i := range 3 {
 		go func() {
-			e := Echo{Options: Options{URL: url, Conns: 20, Part: Part{i, 3}, Meet: m.meet, Histograms: true}, Rate: 900, Duration: 500 * time.Millisecond}
+			e := Echo{Options: Options{URL: url, Conns: 20, Part: Part{Index: i, Of: 3}, Meet: m.meet, Histograms: true}, Rate: 900, Duration: 500 * time.Millisecond}
 			reports[i], errs[i] = e.Run(t.Context())
 			done <- i
 		}()

@@ -55,6 +55,9 @@ type Options struct {
 	Progress func(Progress)
 
 	firstConn int // the number of this part's first connection
+	allConns  int // of all parts
+	// sourcesHere is the number of source addresses of all parts on this machine.
+	sourcesHere int
 }
 
 // Deflate is an offer of permessage-deflate (RFC 7692).
@@ -73,17 +76,6 @@ func (d *Deflate) offer() *codec.DeflateConfig {
 		c.ServerNoContextTakeover, c.ClientNoContextTakeover = codec.True, codec.True
 	}
 	return c
-}
-
-// Progress is where a run stands.
-type Progress struct {
-	Stage    string // "connect", "verify", "hold", "warm-up", "measure", "drain", "close"
-	Elapsed  time.Duration
-	Of       time.Duration // how long the stage will take; 0 = not known
-	Opened   int           // handshakes done
-	Open     int           // of these, still standing
-	Failed   int           // handshakes failed
-	Messages uint64        // echoed, ever
 }
 
 const (
@@ -119,7 +111,15 @@ func (o *Options) normalize() error {
 	if o.Dialing == 0 {
 		o.Dialing = defaultDialing
 	}
-	o.firstConn = o.Part.first(o.Conns)
+	o.firstConn, o.allConns = o.Part.first(o.Conns), o.Conns
+	o.sourcesHere = len(o.Sources)
+	if n := o.Part.parts(); o.Part.SameMachine && len(o.Sources) >= n {
+		var mine []netip.Addr
+		for i := o.Part.Index; i < len(o.Sources); i += n {
+			mine = append(mine, o.Sources[i])
+		}
+		o.Sources = mine
+	}
 	o.Conns, o.Dialing = o.Part.count(o.Conns), max(1, o.Part.count(o.Dialing))
 	o.ConnectRate = o.Part.rate(o.ConnectRate)
 	if o.Timeout == 0 {

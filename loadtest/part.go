@@ -9,9 +9,15 @@ import (
 // is a run that is done alone. Options and scenarios state the whole run;
 // each process takes its share of connections and rates.
 type Part struct {
-	Index int // this process's number, from 0
-	Of    int // how many take part
+	Index int `json:"index"` // this process's number, from 0
+	Of    int `json:"of"`    // how many take part
+	// SameMachine says that the parts run on one machine: the first looks at the server and at the
+	// machine's limits for all, and source addresses are divided.
+	SameMachine bool `json:"same_machine"`
 }
+
+// watches reports whether this part looks at the server and the machine.
+func (p Part) watches() bool { return p.Index == 0 || !p.SameMachine }
 
 // parts is how many take part, at least one.
 func (p Part) parts() int { return max(1, p.Of) }

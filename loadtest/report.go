@@ -29,7 +29,34 @@ type Report struct {
 
 	Churn *ChurnReport `json:"churn,omitempty"`
 
+	// Members are the processes that did the run together; empty when it was one.
+	Members []Member `json:"members,omitempty"`
 	Samples []Sample `json:"samples"` // the run over time
+}
+
+// Member is one process of a run that several did together.
+type Member struct {
+	Name   string        `json:"name"`
+	Wanted int           `json:"wanted"`
+	Opened int           `json:"opened"`
+	Failed int           `json:"failed"`
+	Lost   int           `json:"lost"`
+	Cores  float64       `json:"cores"` // that it used
+	LagP99 time.Duration `json:"lag_p99_ns"`
+	// ClockOffset is its clock less the leader's, and ClockBound how far from the
+	// truth that may be; 0 where they have one clock.
+	ClockOffset time.Duration `json:"clock_offset_ns,omitempty"`
+	ClockBound  time.Duration `json:"clock_bound_ns,omitempty"`
+}
+
+// AsMember is what r says of one member of a run.
+func (r *Report) AsMember(name string, offset, bound time.Duration) Member {
+	c := &r.Connections
+	m := Member{Name: name, Wanted: c.Wanted, Opened: c.Opened, Failed: c.Failed, Lost: c.Lost, ClockOffset: offset, ClockBound: bound}
+	if r.Harness != nil {
+		m.Cores, m.LagP99 = r.Harness.Cores, r.Harness.Lag.P99
+	}
+	return m
 }
 
 // Connections counts a run's connections.

@@ -34,6 +34,14 @@ func findServer(addr netip.AddrPort, named []int) *server {
 	return s
 }
 
+// server is the one at t, or nothing known when another part of the run watches it.
+func (o *Options) server(t target) *server {
+	if !o.Part.watches() {
+		return &server{local: isLocal(t.addr.Addr())}
+	}
+	return findServer(t.addr, o.ServerPIDs)
+}
+
 // isLocal reports whether a is one of this machine's addresses.
 func isLocal(a netip.Addr) bool {
 	if a.IsLoopback() || a.IsUnspecified() {

@@ -48,6 +48,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.Harness != nil {
 		r.Harness.writeText(line)
 	}
+	r.writeMembers(line)
 	r.writeServer(line)
 	for _, f := range r.Failures {
 		line("failed", "%s × %s: %s", count(f.Count), f.Cause, f.Meaning)
@@ -56,6 +57,25 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func (r *Report) writeMembers(line liner) {
+	for i := range r.Members {
+		m := &r.Members[i]
+		clock := ""
+		if m.ClockBound > 0 {
+			clock = fmt.Sprintf(", clock %s ± %s", offset(m.ClockOffset), span(m.ClockBound))
+		}
+		line("", "  %s: %s of %s opened, %s lost, %.2f cores, lag p99 %s%s", m.Name, count(m.Opened), count(m.Wanted), count(m.Lost), m.Cores, span(m.LagP99), clock)
+	}
+}
+
+// offset writes a duration with its sign.
+func offset(d time.Duration) string {
+	if d < 0 {
+		return "-" + span(-d)
+	}
+	return "+" + span(d)
 }
 
 // liner writes one line of a report under a name.

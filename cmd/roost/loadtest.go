@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -29,7 +28,7 @@ Ctrl-C ends a run with the report so far. The exit code is 1 when no connection 
 		SuggestionsMinimumDistance: 2,
 	}
 	cmd.AddCommand(newLoadtestIdleCommand(), newLoadtestEchoCommand(), newLoadtestBroadcastCommand(), newLoadtestChurnCommand(),
-		newLoadtestReportCommand(), newLoadtestDiffCommand())
+		newLoadtestReportCommand(), newLoadtestDiffCommand(), newLoadtestHelperCommand())
 	for _, c := range cmd.Commands() {
 		wrapArgs(c)
 	}
@@ -112,38 +111,6 @@ counts from then, so that a server that stalls cannot hide it (coordinated omiss
 	duration(f, &echo.Duration, "duration", 10*time.Second, 365*24*time.Hour, "how long to measure")
 	duration(f, &echo.Warmup, "warmup", 2*time.Second, time.Hour, "how long to send before measuring")
 	return cmd
-}
-
-// runScenario runs a scenario with the options that the flags gave.
-type runScenario func(context.Context, loadtest.Options) (*loadtest.Report, error)
-
-func (l *loadtestFlags) run(cmd *cobra.Command, url string, scenario runScenario) error {
-	if err := l.outcome.parse(); err != nil {
-		return err
-	}
-	o, err := l.options(url)
-	if err != nil {
-		return err
-	}
-	live := newLiveLine(cmd.ErrOrStderr(), l.quiet)
-	o.Notice, o.Progress = live.notice, live.progress
-	ctx, stop := untilInterrupted(cmd.Context(), cmd.ErrOrStderr())
-	defer stop()
-	report, err := scenario(ctx, o)
-	live.end()
-	if report != nil {
-		err = errors.Join(err, l.outcome.write(cmd.OutOrStdout(), report))
-	}
-	switch {
-	case errors.Is(err, loadtest.ErrOptions):
-		return usageError{err}
-	case err != nil:
-		return err
-	}
-	if err := l.outcome.check(report); err != nil {
-		return codedError{err, exitUnexpected}
-	}
-	return verdict(report)
 }
 
 // verdict is the error of a run that measured nothing, or found the server wrong.

@@ -11,14 +11,14 @@ import (
 
 // loadtestFlags are those that all scenarios have.
 type loadtestFlags struct {
-	conns, dialing, loops int
-	rate                  int64
-	timeout               time.Duration
-	sources               []string
-	pids                  []int
-	peer                  peerFlags
-	outcome               outcomeFlags
-	quiet                 bool
+	conns, dialing, loops, procs int
+	rate                         int64
+	timeout                      time.Duration
+	sources                      []string
+	pids                         []int
+	peer                         peerFlags
+	outcome                      outcomeFlags
+	quiet                        bool
 }
 
 func (l *loadtestFlags) register(f *pflag.FlagSet) {
@@ -27,6 +27,7 @@ func (l *loadtestFlags) register(f *pflag.FlagSet) {
 	count(f, &l.dialing, "dialing", 256, 1, 1<<20, "handshakes under way at a time")
 	duration(f, &l.timeout, "timeout", 10*time.Second, time.Hour, "how long connect and handshake of one connection may take")
 	count(f, &l.loops, "loops", 1, 1, 1024, "event loops that drive the connections, each at most one core")
+	count(f, &l.procs, "procs", 1, 1, 1024, "processes that do the run together, each with its own limit of descriptors")
 	f.StringArrayVar(&l.sources, "source-ip", nil, "connect from this `address`, or range of addresses, in turn (repeatable)")
 	f.IntSliceVar(&l.pids, "server-pid", nil, "the server's process, for its CPU and memory (default: found by its listening socket)")
 	l.peer.register(f)

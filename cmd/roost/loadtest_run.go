@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roost-ws/roost/loadtest"
+)
+
+// runScenario runs a scenario with the options that the flags gave.
+type runScenario func(context.Context, loadtest.Options) (*loadtest.Report, error)
+
+// run runs the scenario, here or in several processes, and deals with its report. A process
+// that is a part of a run does its part only: the report is its leader's.
+func (l *loadtestFlags) run(cmd *cobra.Command, url string, scenario runScenario) error {
+	if err := l.outcome.parse(); err != nil {
+		return err
+	}
+	o, err := l.options(url)
+	if err != nil {
+		return err
+	}
+	if p := partOf(cmd.Context()); p != nil {
+		p.seat.Equip(&o)
+		p.report, err = scenario(cmd.Context(), o)
+		return err
+	}
+	live := newLiveLine(cmd.ErrOrStderr(), l.quiet)
+	o.Notice, o.Progress = live.notice, live.progress
+	ctx, stop := untilInterrupted(cmd.Context(), cmd.ErrOrStderr())
+	defer stop()
+	var report *loadtest.Report
+	if l.procs > 1 {
+		report, err = l.fork(ctx, cmd, o)
+	} else {
+		report, err = scenario(ctx, o)
+	}
+	live.end()
+	if report != nil {
+		err = errors.Join(err, l.outcome.write(cmd.OutOrStdout(), report))
+	}
+	switch {
+	case errors.Is(err, loadtest.ErrOptions):
+		return usageError{err}
+	case err != nil:
+		return err
+	}
+	if err := l.outcome.check(report); err != nil {
+		return codedError{err, exitUnexpected}
+	}
+	return verdict(report)
+}
