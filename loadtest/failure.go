@@ -48,6 +48,11 @@ const (
 	causeTooBig
 	causeCorrupt
 	causeNotReading
+	causePusher
+	causePusherError
+	causeSubscription
+	causePublish
+	causePublishStatus
 )
 
 var causes = [...]struct{ name, meaning, remedy string }{
@@ -81,6 +86,12 @@ var causes = [...]struct{ name, meaning, remedy string }{
 	causeTooBig:      {"too-big", "the server sent a larger message than this scenario awaits", "is it the right server? Echoes are as large as what was sent"},
 	causeCorrupt:     {"corrupt", "a reply is not what was sent", "is it an echo server? If it is, it loses, reorders or damages messages"},
 	causeNotReading:  {"not-reading", "the server does not read what it is sent", "lower the rate or the size, or see why the server stalls"},
+	causePusher:      {"pusher-protocol", "the server sent what the Pusher protocol does not have", "is it a Pusher server, and is the path /app/KEY? If so, this is a bug of it: keep the example"},
+	causePusherError: {"pusher-error", "the server answered with an error of the Pusher protocol, and left the connection open",
+		"look the code up: 4301 is the limit of client events (--client-event-rate of roost serve)"},
+	causeSubscription:  {"subscription-refused", "the server refused a subscription", "check the app's secret, and the server's limits of channels and members"},
+	causePublish:       {"publish", "a publish request had no answer; whether its events went out is not known", "see the server's log, and whether it was there all the time"},
+	causePublishStatus: {"publish-status", "the server refused to publish", "check app id, key and secret, and the server's limits of rate, size and batch"},
 }
 
 // failure is an error whose cause is known where it arises.

@@ -46,6 +46,8 @@ var figureSpecs = map[string]figureSpec{
 	"redial-p50": {Duration, -1, true}, "redial-p99": {Duration, -1, true}, "redial-max": {Duration, -1, false},
 	"close-p50": {Duration, -1, true}, "close-p99": {Duration, -1, true}, "close-max": {Duration, -1, false},
 	"unclean": {Number, -1, true}, "leaked-descriptors": {Number, -1, true}, "grown-bytes": {Bytes, -1, false}, "kept-bytes": {Bytes, -1, false},
+	"dropped": {Number, -1, true}, "published": {Number, 0, false}, "unpublished": {Number, -1, true}, "publish-errors": {Number, -1, true},
+	"publish-p50": {Duration, -1, true}, "publish-p99": {Duration, -1, false}, "server-cpu-publish": {Duration, -1, true},
 	"silent": {Number, -1, true}, "user-bytes": {Bytes, -1, true}, "kernel-bytes": {Bytes, -1, false},
 }
 
@@ -60,7 +62,11 @@ func (r *Report) Figures() []Figure {
 	c := &r.Connections
 	add("opened", float64(c.Opened))
 	add("failed", float64(c.Failed))
-	add("lost", float64(c.Lost))
+	if r.Push != nil {
+		add("dropped", float64(c.Lost)) // what is lost there is deliveries
+	} else {
+		add("lost", float64(c.Lost))
+	}
 	if c.Wanted > 0 {
 		add("errors", float64(c.Failed+c.Lost)/float64(c.Wanted+c.Redialled))
 	}
@@ -78,6 +84,9 @@ func (r *Report) Figures() []Figure {
 	}
 	if r.Churn != nil {
 		r.Churn.figures(add)
+	}
+	if r.Push != nil {
+		r.Push.figures(add)
 	}
 	if r.Idle != nil {
 		r.Idle.figures(add)

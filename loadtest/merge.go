@@ -78,6 +78,7 @@ func (r *Report) mergeScenario(o *Report) error {
 		mergeInto(&r.Echo, o.Echo),
 		mergeInto(&r.Broadcast, o.Broadcast),
 		mergeInto(&r.Churn, o.Churn),
+		mergeInto(&r.Push, o.Push),
 	)
 }
 
@@ -117,18 +118,24 @@ func (c *Connections) merge(o *Connections) error {
 }
 
 func (r *Report) mergeFailures(o *Report) {
-	for _, f := range o.Failures {
-		if i := slices.IndexFunc(r.Failures, func(mine Failure) bool { return mine.Cause == f.Cause }); i >= 0 {
-			r.Failures[i].Count += f.Count
-			continue
-		}
-		r.Failures = append(r.Failures, f)
-	}
+	r.Failures = joinFailures(r.Failures, o.Failures)
 	for _, n := range o.Notices {
 		if !slices.Contains(r.Notices, n) {
 			r.Notices = append(r.Notices, n)
 		}
 	}
+}
+
+// joinFailures adds others by their causes.
+func joinFailures(mine, others []Failure) []Failure {
+	for _, f := range others {
+		if i := slices.IndexFunc(mine, func(m Failure) bool { return m.Cause == f.Cause }); i >= 0 {
+			mine[i].Count += f.Count
+			continue
+		}
+		mine = append(mine, f)
+	}
+	return mine
 }
 
 // merge sums: each process used processors of its own.

@@ -26,6 +26,7 @@ type Report struct {
 	Echo *EchoReport `json:"echo,omitempty"`
 
 	Broadcast *BroadcastReport `json:"broadcast,omitempty"`
+	Push      *PushReport      `json:"push,omitempty"`
 
 	Churn *ChurnReport `json:"churn,omitempty"`
 

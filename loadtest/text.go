@@ -42,6 +42,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.Churn != nil {
 		r.Churn.writeText(line)
 	}
+	if r.Push != nil {
+		r.Push.writeText(line)
+	}
 	if r.Idle != nil && c.Opened > 0 {
 		r.Idle.writeText(line)
 	}

@@ -28,6 +28,7 @@ Ctrl-C ends a run with the report so far. The exit code is 1 when no connection 
 		SuggestionsMinimumDistance: 2,
 	}
 	cmd.AddCommand(newLoadtestIdleCommand(), newLoadtestEchoCommand(), newLoadtestBroadcastCommand(), newLoadtestChurnCommand(),
+		newLoadtestPushCommand(),
 		newLoadtestReportCommand(), newLoadtestDiffCommand(), newLoadtestHelperCommand())
 	for _, c := range cmd.Commands() {
 		wrapArgs(c)
@@ -119,7 +120,7 @@ func verdict(r *loadtest.Report) error {
 		return fmt.Errorf("none of %d connections could be opened; see the failures above", r.Connections.Wanted)
 	}
 	for _, f := range r.Failures {
-		if f.Cause == "corrupt" || f.Cause == "protocol" {
+		if f.Cause == "corrupt" || f.Cause == "protocol" || f.Cause == "pusher-protocol" {
 			return fmt.Errorf("%d connections failed: %s (%s)", f.Count, f.Meaning, f.Example)
 		}
 	}

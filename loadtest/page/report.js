@@ -54,7 +54,7 @@ const tail = (percent) => -Math.log10(Math.max(1 - percent / 100, 1e-6));
 const marks = [0, 50, 90, 99, 99.9, 99.99, 99.999];
 const percent = { label: "percentile", splits: () => marks.map(tail), values: () => marks.map(String), text: (x) => +(100 * (1 - 10 ** -x)).toFixed(3) + " %" };
 const curve = (r, run, name, label, colour) => {
-  const of = r.echo || r.broadcast || {};
+  const of = r.echo || r.broadcast || r.push || {};
   const points = ((of[name] && of[name].curve) || []).filter((p) => p.percent < 100);
   return { label: named(run, label), colour, run, x: points.map((p) => tail(p.percent)), y: points.map((p) => ms(p.at_ns)) };
 };

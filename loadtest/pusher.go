@@ -1,0 +1,266 @@
+package loadtest
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/roost-ws/roost/codec"
+)
+
+// pusherConn is a connection's state at a Pusher server.
+type pusherConn struct {
+	answered uint32 // subscriptions confirmed or refused since it was greeted
+	greeted  bool
+}
+
+// subscription is what a connection has of one channel.
+type subscription struct {
+	order     sequence
+	at        uint64 // the last position's sequence
+	epoch     uint32 // and its epoch, an index into the loop's
+	confirmed bool   // by the server, on the connection that stands
+	counts    bool   // it was confirmed when publishing began: what it does not get is lost
+}
+
+// pusher speaks the protocol on one loop's connections. It is the part of a script
+// that push and storm have in common.
+type pusher struct {
+	*loop
+	p        *Pusher
+	stamp    *eventStamp
+	schedule *schedule // nil while nothing is published
+	conns    []pusherConn
+	subs     []subscription    // slot × Subscriptions + j
+	ready    int               // connections all of whose subscriptions are answered
+	refused  int               // subscriptions
+	epochs   []string          // [0] is none
+	epochOf  map[string]uint32 //
+	alive    time.Duration     // how often a connection has to speak
+	nextPing int64
+	pinged   int // slot
+
+	frame                               pusherFrame
+	heard, duplicates, reordered        uint64 // events
+	measured                            uint64 // of heard, each once
+	latest                              int64  // when the last of these came
+	complete                            uint64 // events whose last receiver is on this loop
+	recovered, unrecovered              uint64 // subscriptions that resumed
+	corrected, raw, first, median, last *latency
+
+	stands func(*conn) // told when all of a connection's subscriptions are answered; may be nil
+}
+
+// activityTimeout is what a server that names none expects, and the most.
+const activityTimeout = 120 * time.Second
+
+func newPusher(l *loop, p *Pusher, s *eventStamp) *pusher {
+	h := &pusher{
+		loop: l, p: p, stamp: s, conns: make([]pusherConn, len(l.conns)), subs: make([]subscription, len(l.conns)*p.Subscriptions),
+		epochs: []string{""}, epochOf: make(map[string]uint32), alive: activityTimeout, nextPing: never,
+		corrected: newLatency(), raw: newLatency(), first: newLatency(), median: newLatency(), last: newLatency(),
+	}
+	return h
+}
+
+// number is c's number among this process's connections.
+func (h *pusher) number(c *conn) uint32 { return c.slot*uint32(h.loops) + uint32(h.index) }
+
+func (h *pusher) message(c *conn, m codec.Message) error {
+	if err := h.frame.parse(m.Payload); err != nil {
+		return &failure{cause: causePusher, err: fmt.Errorf("%w: %.80q", err, m.Payload)}
+	}
+	switch f := &h.frame; string(f.event) {
+	case eventName, clientEventName:
+		return h.event(c, f)
+	default:
+		return h.control(c, f)
+	}
+}
+
+// Names of the events that are published.
+const (
+	eventName       = "loadtest"
+	clientEventName = "client-loadtest"
+)
+
+// event takes what was published. It is the path on which nothing is allocated.
+func (h *pusher) event(c *conn, f *pusherFrame) error {
+	e, err := h.stamp.parse(f.plain())
+	if err == nil && (int(e.channel) >= len(h.p.names) || string(f.channel) != h.p.names[e.channel]) {
+		err = fmt.Errorf("event %d of channel %d came as one of channel %q", e.seq, e.channel, f.channel)
+	}
+	id, j := h.number(c), 0
+	if err == nil {
+		if j = h.p.subscriptionOf(id, e.channel); j >= h.p.Subscriptions || !h.p.hears(id, e.channel) {
+			err = fmt.Errorf("an event of channel %q came to a connection that should not get it", f.channel)
+		}
+	}
+	if err == nil && (h.schedule == nil || h.schedule.dueAt(e.number) > h.now) {
+		err = errUnasked
+	}
+	if err != nil {
+		return &failure{cause: causeCorrupt, err: err}
+	}
+	h.messages++
+	h.heard++
+	sub := &h.subs[int(c.slot)*h.p.Subscriptions+j]
+	if len(f.epoch) > 0 {
+		sub.at, sub.epoch = f.seq, h.epoch(f.epoch)
+	}
+	if !sub.counts {
+		return nil
+	}
+	switch sub.order.take(e.seq) {
+	case duplicate:
+		h.duplicates++
+		return nil
+	case reordered:
+		h.reordered++
+	}
+	h.time(e)
+	return nil
+}
+
+// time takes the latencies of an event that came for the first time.
+func (h *pusher) time(e eventHead) {
+	if e.number < h.schedule.from || e.number >= h.schedule.end {
+		return
+	}
+	h.measured++
+	h.latest = h.now
+	took := h.now - h.schedule.dueAt(e.number)
+	h.corrected.record(took)
+	h.raw.record(h.now - e.left)
+	h.recent.record(took)
+	n, of := h.schedule.arrived(e.number, e.channel)
+	if n == 1 {
+		h.first.record(took)
+	}
+	if n > 0 && n == (of+1)/2 {
+		h.median.record(took)
+	}
+	if n > 0 && n == of {
+		h.last.record(took)
+		h.complete++
+	}
+}
+
+// epoch is the number of an epoch, which is new once a channel and restart.
+func (h *pusher) epoch(name []byte) uint32 {
+	if n, ok := h.epochOf[string(name)]; ok {
+		return n
+	}
+	if len(h.epochs) >= maxChannels {
+		return 0 // no server has as many; it can't resume
+	}
+	n := uint32(len(h.epochs))
+	h.epochs = append(h.epochs, string(name))
+	h.epochOf[h.epochs[n]] = n
+	return n
+}
+
+// control answers what the protocol itself says.
+func (h *pusher) control(c *conn, f *pusherFrame) error {
+	switch string(f.event) {
+	case "pusher:connection_established":
+		return h.greeted(c, f)
+	case "pusher:ping":
+		h.say(c, codec.Text, []byte(`{"event":"pusher:pong","data":{}}`))
+	case "pusher_internal:subscription_succeeded":
+		return h.confirmed(c, f)
+	case "pusher:subscription_error", "pusher:error":
+		h.error(c, f)
+	}
+	return nil // members that come and go, and what other servers add
+}
+
+func (h *pusher) greeted(c *conn, f *pusherFrame) error {
+	var hello struct {
+		SocketID string `json:"socket_id"`
+		Activity int    `json:"activity_timeout"`
+	}
+	if err := f.decode(&hello); err != nil || hello.SocketID == "" {
+		return &failure{cause: causePusher, err: fmt.Errorf("the greeting has no socket_id: %.80q", f.data)}
+	}
+	h.conns[c.slot] = pusherConn{greeted: true}
+	if d := time.Duration(hello.Activity) * time.Second; d > 0 {
+		h.alive = min(h.alive, d)
+	}
+	if h.nextPing == never {
+		h.nextPing = h.now + h.pingsApart()
+		h.due = min(h.due, h.nextPing)
+	}
+	id := h.number(c)
+	for j := range h.p.Subscriptions {
+		sub := &h.subs[int(c.slot)*h.p.Subscriptions+j]
+		epoch := ""
+		if h.p.Resume {
+			epoch = h.epochs[sub.epoch]
+		}
+		h.plain = h.p.subscribe(h.plain[:0], id, h.p.channelOf(id, j), hello.SocketID, epoch, sub.at)
+		h.say(c, codec.Text, h.plain)
+	}
+	return nil
+}
+
+// subscriptionIn is c's subscription to the channel that a frame names.
+func (h *pusher) subscriptionIn(c *conn, channel []byte) *subscription {
+	i := bytes.LastIndexByte(channel, '-')
+	n, err := strconv.ParseUint(string(channel[i+1:]), 10, 32)
+	if err != nil || n >= uint64(len(h.p.names)) || h.p.names[n] != string(channel) {
+		return nil
+	}
+	j := h.p.subscriptionOf(h.number(c), uint32(n))
+	if j >= h.p.Subscriptions {
+		return nil
+	}
+	return &h.subs[int(c.slot)*h.p.Subscriptions+j]
+}
+
+// confirmed takes the server's word that a subscription stands, and what it says of
+// the channel's history.
+func (h *pusher) confirmed(c *conn, f *pusherFrame) error {
+	sub := h.subscriptionIn(c, f.channel)
+	if sub == nil || sub.confirmed {
+		return &failure{cause: causePusher, err: fmt.Errorf("a subscription to %q is confirmed that nobody asked for", f.channel)}
+	}
+	sub.confirmed = true
+	h.answer(c)
+	if !h.p.Resume {
+		return nil
+	}
+	var d struct {
+		Recovered bool `json:"recovered"`
+		Position  *struct {
+			Epoch string `json:"epoch"`
+			Seq   uint64 `json:"seq"`
+		} `json:"position"`
+	}
+	if err := f.decode(&d); err != nil {
+		return &failure{cause: causePusher, err: fmt.Errorf("the confirmation of %q: %w", f.channel, err)}
+	}
+	switch {
+	case sub.epoch == 0:
+	case d.Recovered:
+		h.recovered++
+	default:
+		h.unrecovered++
+	}
+	if sub.epoch = 0; d.Position != nil {
+		sub.epoch, sub.at = h.epoch([]byte(d.Position.Epoch)), d.Position.Seq
+	}
+	return nil
+}
+
+// answer counts a subscription that the server has decided about.
+func (h *pusher) answer(c *conn) {
+	st := &h.conns[c.slot]
+	if st.answered++; int(st.answered) == h.p.Subscriptions {
+		h.ready++
+		if h.stands != nil {
+			h.stands(c)
+		}
+	}
+}
