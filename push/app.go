@@ -26,12 +26,13 @@ type App struct {
 	// are signed with Secret.
 	PreviousSecrets []string `json:"previous_secrets"`
 
-	Disabled     bool          `json:"disabled"`      // turns clients away with 4003 and requests with 403
-	ClientEvents bool          `json:"client_events"` // clients may send events to private and presence channels
-	AuthTimeout  time.Duration `json:"-"`             // within which a client must sign in or subscribe with a signature, or is closed with 4009; 0: need not
-	Limits       Limits        `json:"limits"`
-	Channels     []Pattern     `json:"channels"` // the first that matches holds
-	Webhooks     []Webhook     `json:"webhooks"`
+	Disabled           bool          `json:"disabled"`            // turns clients away with 4003 and requests with 403
+	ClientEvents       bool          `json:"client_events"`       // clients may send events to private and presence channels
+	SubscriptionCounts bool          `json:"subscription_counts"` // subscribers are told how many they are
+	AuthTimeout        time.Duration `json:"-"`                   // within which a client must sign in or subscribe with a signature, or is closed with 4009; 0: need not
+	Limits             Limits        `json:"limits"`
+	Channels           []Pattern     `json:"channels"` // the first that matches holds
+	Webhooks           []Webhook     `json:"webhooks"`
 }
 
 // String names the app without its secret, whatever verb prints it.
@@ -130,7 +131,12 @@ type app struct {
 	hub   *hub
 	users users
 	hooks hooks
-	conns atomic.Int64
+	fleet *fleet
+
+	presences presences
+	occupancy occupancy
+	witness   witness
+	conns     atomic.Int64
 
 	published atomic.Int64 // events
 	traffic   traffic
@@ -139,10 +145,14 @@ type app struct {
 	events bucket // of EventRate; under mu
 }
 
-func newApp(c *App, bus Bus) *app {
-	a := &app{ID: c.ID, Key: c.Key, users: newUsers()}
+func newApp(c *App, s *Server) *app {
+	a := &app{
+		ID: c.ID, Key: c.Key, users: newUsers(), fleet: s.fleet,
+		presences: presences{m: map[string]*members{}}, occupancy: occupancy{m: map[string]struct{}{}},
+	}
 	a.cfg.Store(c)
-	a.hub = newHub(a, bus)
+	a.hooks.late.after = s.opts.WebhookDelay
+	a.hub = newHub(a, s.opts.Bus)
 	return a
 }
 

@@ -20,14 +20,14 @@ func (s *Server) tenants() *tenants { return s.apps.Load() }
 
 // newTenants takes over from before, which may be nil, the apps that have the same
 // id and key: their channels and connections go on.
-func newTenants(apps []App, limits *Limits, bus Bus, before *tenants) *tenants {
+func (s *Server) newTenants(apps []App, limits *Limits, before *tenants) *tenants {
 	t := &tenants{byID: map[string]*app{}, byKey: map[string]*app{}}
 	for i := range apps {
 		c := &apps[i]
 		c.Limits.inherit(limits)
 		a := before.find(c)
 		if a == nil {
-			a = newApp(c, bus)
+			a = newApp(c, s)
 		}
 		t.list, t.byID[a.ID], t.byKey[a.Key] = append(t.list, a), a, a
 	}
@@ -60,7 +60,7 @@ func (s *Server) UpdateApps(apps []App, limits Limits) error {
 	s.updating.Lock()
 	defer s.updating.Unlock()
 	before := s.tenants()
-	after := newTenants(o.Apps, &o.Limits, s.opts.Bus, before)
+	after := s.newTenants(o.Apps, &o.Limits, before)
 	changed := after.adopt(o.Apps)
 	s.apps.Store(after)
 	for _, a := range after.list {
@@ -74,6 +74,7 @@ func (s *Server) UpdateApps(apps []App, limits Limits) error {
 		}
 	}
 	gone := missing(before, after)
+	s.fleet.appsChanged(gone, missing(after, before))
 	for _, a := range gone {
 		a.hooks.stop()
 	}

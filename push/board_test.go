@@ -9,7 +9,7 @@ import (
 func hubOf(t testing.TB, n int) (*app, *hub) {
 	t.Helper()
 	c := RandomApp()
-	a := newApp(&c, NewMemoryBus())
+	a := newApp(&c, &Server{opts: Options{Bus: NewMemoryBus()}})
 	for i := range n {
 		name := fmt.Sprintf("channel-%d", i)
 		ch := &channel{name: name, refs: 1}

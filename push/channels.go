@@ -34,19 +34,19 @@ func parseInfo(text string, presence bool) (i info, err *httpError) {
 	return i, nil
 }
 
-// attributes of a channel; ch is nil when nobody is subscribed.
-func attributes(ch *channel, subscribers int, i info) map[string]any {
-	a := map[string]any{}
+// attributes of a channel, over all servers.
+func (a *app) attributes(channel string, subscribers int, i info) map[string]any {
+	m := map[string]any{}
 	if i.subscriptions {
-		a["subscription_count"] = subscribers
+		m["subscription_count"] = subscribers
 	}
 	if i.users {
-		a["user_count"] = 0
-		if ch != nil && ch.members != nil {
-			a["user_count"] = ch.members.count()
+		m["user_count"] = 0
+		if members := a.presences.find(channel); members != nil {
+			m["user_count"] = members.count()
 		}
 	}
-	return a
+	return m
 }
 
 func (a *app) infoOf(channels []string, text string) (map[string]any, *httpError) {
@@ -56,12 +56,12 @@ func (a *app) infoOf(channels []string, text string) (map[string]any, *httpError
 		if err != nil {
 			return nil, err
 		}
-		m[name] = attributes(a.hub.find(name), a.hub.subscribers(name), i)
+		m[name] = a.attributes(name, a.subscribers(name), i)
 	}
 	return m, nil
 }
 
-// getChannels lists what is occupied on this server.
+// getChannels lists what is occupied on any server.
 func (s *Server) getChannels(a *app, r *http.Request, _ []byte) (any, *httpError) {
 	query := r.URL.Query()
 	prefix := query.Get("filter_by_prefix")
@@ -70,7 +70,9 @@ func (s *Server) getChannels(a *app, r *http.Request, _ []byte) (any, *httpError
 		return nil, err
 	}
 	m := map[string]any{}
-	a.hub.each(prefix, func(ch *channel, n int) { m[ch.name] = attributes(ch, n, i) })
+	for name, n := range a.occupied(prefix) {
+		m[name] = a.attributes(name, n, i)
+	}
 	return map[string]any{"channels": m}, nil
 }
 
@@ -83,8 +85,8 @@ func (s *Server) getChannel(a *app, r *http.Request, _ []byte) (any, *httpError)
 	if err != nil {
 		return nil, err
 	}
-	n := a.hub.subscribers(name)
-	answer := attributes(a.hub.find(name), n, i)
+	n := a.subscribers(name)
+	answer := a.attributes(name, n, i)
 	answer["occupied"] = n > 0
 	return answer, nil
 }
@@ -102,8 +104,8 @@ func (s *Server) getUsers(a *app, r *http.Request, _ []byte) (any, *httpError) {
 		ID string `json:"id"`
 	}
 	users := []user{}
-	if ch := a.hub.find(name); ch != nil {
-		for _, id := range ch.members.list() {
+	if m := a.presences.find(name); m != nil {
+		for _, id := range m.list() {
 			users = append(users, user{id})
 		}
 	}

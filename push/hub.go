@@ -53,6 +53,12 @@ func (h *hub) shard(name string) *shard {
 // hold returns the channel for one more subscription, and makes it for the
 // first. release gives it back.
 func (h *hub) hold(e *engine.Engine, name string) *channel {
+	ch := h.add(e, name)
+	h.app.changed(ch.name)
+	return ch
+}
+
+func (h *hub) add(e *engine.Engine, name string) *channel {
 	s := h.shard(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,12 +67,11 @@ func (h *hub) hold(e *engine.Engine, name string) *channel {
 		// The clone lets go of the message that the name was cut out of.
 		ch = &channel{name: strings.Clone(name), topic: engine.NewTopic(e), keep: h.app.retention(name)}
 		if protocol.IsPresence(name) {
-			ch.members = newMembers()
+			ch.members = h.app.presences.hold(ch.name)
 		}
 		ch.heard = h.bus.Join(h.app.ID, ch.name)
 		s.m[ch.name] = ch
 		h.channels.Add(1)
-		h.app.hooks.add(hookEvent{Name: hookOccupied, Channel: ch.name})
 	}
 	ch.refs++
 	h.subscriptions.Add(1)
@@ -76,6 +81,11 @@ func (h *hub) hold(e *engine.Engine, name string) *channel {
 // release gives up one subscription whose connection is not, or no longer, in
 // the topic, and forgets the channel with the last.
 func (h *hub) release(ch *channel) {
+	h.drop(ch)
+	h.app.changed(ch.name)
+}
+
+func (h *hub) drop(ch *channel) {
 	s := h.shard(ch.name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,7 +94,9 @@ func (h *hub) release(ch *channel) {
 		delete(s.m, ch.name)
 		h.bus.Leave(h.app.ID, ch.name)
 		h.channels.Add(-1)
-		h.app.hooks.add(hookEvent{Name: hookVacated, Channel: ch.name})
+		if ch.members != nil {
+			h.app.presences.release(ch.members)
+		}
 	}
 }
 

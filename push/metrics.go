@@ -19,6 +19,7 @@ type counters struct {
 	clientEvents, refusedEvents     atomic.Int64
 	recovered, unrecovered          atomic.Int64
 	replayed                        atomic.Int64
+	untold, unreadNotes             atomic.Int64
 
 	hooksSent, hooksFailed, hooksDropped atomic.Int64
 
@@ -108,6 +109,9 @@ func (s *Server) metrics() http.HandlerFunc {
 	c.gauge("roost_push_bus_ready", "1 while events can be published, else 0.", func() int64 { return one(s.opts.Bus.Ready() == nil) })
 	c.gauge("roost_push_draining", "1 once the server sends its clients elsewhere, else 0.", func() int64 { return one(s.draining.Load()) })
 	s.appMetrics(&c)
+	c.gauge("roost_push_fleet_nodes", "Servers of the fleet that are alive, this one included.", func() int64 { return int64(len(s.Nodes())) })
+	c.counter("roost_push_fleet_untold_total", "Notes to other servers that the bus refused.", &s.counts.untold)
+	c.counter("roost_push_fleet_unread_total", "Notes of other servers that could not be read.", &s.counts.unreadNotes)
 	s.engineMetrics(&c)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(c, s.counts.publishing, collectors.NewBuildInfoCollector(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -32,6 +32,13 @@ type Options struct {
 	Hosts          []string // names under which the console may be opened, beside localhost and IP addresses
 	Token          string   // of the console, at least 16 characters; empty: a random one
 
+	// WebhookDelay is how long channel_vacated and member_removed wait, and are not
+	// sent when the channel or the member is back; default 3 s, negative: not at all.
+	WebhookDelay time.Duration
+	Version      string // that the other servers of a fleet are shown
+
+	fleetTick time.Duration // shorter in tests
+
 	DrainRate int // connections closed a second by Drain; 0: all at once
 
 	Bus    Bus          // default: a MemoryBus of its own
@@ -49,6 +56,8 @@ func (o *Options) fill() error {
 	}
 	o.ActivityTimeout = cmp.Or(o.ActivityTimeout, 120*time.Second)
 	o.PongTimeout = cmp.Or(o.PongTimeout, 30*time.Second)
+	o.WebhookDelay = max(0, cmp.Or(o.WebhookDelay, 3*time.Second))
+	o.fleetTick = cmp.Or(o.fleetTick, fleetTick)
 	o.MaxMessage = cmp.Or(o.MaxMessage, 10<<10)
 	if o.ActivityTimeout < time.Second || o.PongTimeout < time.Second {
 		return fmt.Errorf("push: activity timeout %v and pong timeout %v must be 1 s or more: clients count in seconds", o.ActivityTimeout, o.PongTimeout)

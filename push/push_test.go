@@ -44,6 +44,9 @@ func start(t testing.TB, o push.Options) *rig {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.WebhookDelay == 0 {
+		o.WebhookDelay = -1
+	}
 	p, err := push.New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ type Server struct {
 	apps     atomic.Pointer[tenants]
 	updating sync.Mutex // one UpdateApps at a time
 	conns    *directory
+	fleet    *fleet
 	counts   counters
 	engine   atomic.Pointer[engine.Engine] // for metrics only
 	draining atomic.Bool
@@ -38,19 +39,26 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{opts: o, start: time.Now(), conns: newDirectory()}
-	s.apps.Store(newTenants(o.Apps, &o.Limits, o.Bus, nil))
+	s.fleet = newFleet(s)
+	s.apps.Store(s.newTenants(o.Apps, &o.Limits, nil))
 	s.counts.publishing = newPublishing()
 	s.maxOutbox.Store(defaultOutbox)
 	s.http = s.routes()
 	s.board = newBoard(s)
-	leave, err := o.Bus.Subscribe(s.deliver)
-	if err != nil {
-		return nil, fmt.Errorf("push: join the bus: %w", err)
-	}
-	s.leave = leave
 	for _, a := range s.tenants().list {
 		a.hooks.update(a, &s.counts, o.Logger)
 	}
+	if err := s.fleet.join(); err != nil {
+		s.stopHooks()
+		return nil, err
+	}
+	leave, err := o.Bus.Subscribe(s.deliver)
+	if err != nil {
+		s.fleet.close()
+		s.stopHooks()
+		return nil, fmt.Errorf("push: join the bus: %w", err)
+	}
+	s.leave = leave
 	go s.board.run()
 	return s, nil
 }
@@ -83,6 +91,14 @@ func (s *Server) Options(base engine.ServerOptions) engine.ServerOptions {
 	}
 	if base.Engine != nil {
 		s.engine.Store(base.Engine)
+	}
+	listening := base.OnListening
+	base.OnListening = func(srv *engine.Server) {
+		addr := srv.Addr().String()
+		s.fleet.addr.Store(&addr)
+		if listening != nil {
+			listening(srv)
+		}
 	}
 	return base
 }
@@ -249,12 +265,17 @@ func (s *Server) Drain(ctx context.Context) error {
 // Close leaves the bus: nothing is delivered any more, and webhooks that wait
 // are given up. Connections are the engine's to close.
 func (s *Server) Close() error {
+	s.fleet.close()
 	s.leave()
 	s.board.stop()
+	s.stopHooks()
+	return nil
+}
+
+func (s *Server) stopHooks() {
 	s.updating.Lock()
 	defer s.updating.Unlock()
 	for _, a := range s.tenants().list {
 		a.hooks.stop()
 	}
-	return nil
 }

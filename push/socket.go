@@ -174,7 +174,9 @@ func (s *Server) closed(c *engine.Conn, _ engine.CloseCode, _ string) {
 	}
 	ss.subs = nil
 	if ss.user != nil {
-		ss.app.users.leave(c, ss.user)
+		if ss.app.users.leave(c, ss.user) {
+			s.fleet.userChanged(ss.app, ss.user.id)
+		}
 	}
 	ss.app.conns.Add(-1)
 	s.conns.remove(ss.id)

@@ -226,7 +226,7 @@ func (s *Server) unsubscribe(c *engine.Conn, ss *session, f protocol.Frame) {
 // leave ends a subscription whose connection has left the topic.
 func (a *app) leave(m membership) {
 	if m.ch.members != nil {
-		m.ch.members.leave(a, m.ch, m.member)
+		m.ch.members.leave(a, m.member)
 	}
 	a.hub.release(m.ch)
 }

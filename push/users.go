@@ -3,6 +3,7 @@ package push
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -21,10 +22,11 @@ type users struct {
 	mu       *sync.Mutex
 	online   map[string][]*engine.Conn
 	watchers map[string][]*engine.Conn
+	remote   map[string]int // servers of the fleet on which a user is online too
 }
 
 func newUsers() users {
-	return users{new(sync.Mutex), make(map[string][]*engine.Conn), make(map[string][]*engine.Conn)}
+	return users{new(sync.Mutex), make(map[string][]*engine.Conn), make(map[string][]*engine.Conn), make(map[string]int)}
 }
 
 // signin checks what the backend signed for this connection and user. A client
@@ -59,7 +61,9 @@ func (s *Server) signin(c *engine.Conn, ss *session, f protocol.Frame) {
 	ss.authorized()
 	answer := append(protocol.AppendString([]byte(`{"user_data":`), d.UserData), '}')
 	s.send(c, protocol.EventSigninSuccess, "", protocol.AppendString(nil, string(answer)))
-	ss.app.users.enter(c, u)
+	if ss.app.users.enter(c, u) {
+		s.fleet.userChanged(ss.app, u.id)
+	}
 }
 
 func (a *app) parseUser(userData string) (*user, error) {
@@ -81,13 +85,13 @@ func (a *app) parseUser(userData string) (*user, error) {
 }
 
 // enter tells c who of its watchlist is there, and those who watch its user when
-// he has come.
-func (us *users) enter(c *engine.Conn, u *user) {
+// he has come. It reports whether it is his first connection to this server.
+func (us *users) enter(c *engine.Conn, u *user) (first bool) {
 	us.mu.Lock()
 	defer us.mu.Unlock()
 	var there, away []string
 	for _, id := range u.watch {
-		if len(us.online[id]) > 0 {
+		if len(us.online[id])+us.remote[id] > 0 {
 			there = append(there, id)
 		} else {
 			away = append(away, id)
@@ -98,26 +102,71 @@ func (us *users) enter(c *engine.Conn, u *user) {
 		sendWatchlist(c, there, away)
 	}
 	us.online[u.id] = append(us.online[u.id], c)
-	if len(us.online[u.id]) == 1 {
-		for _, w := range us.watchers[u.id] {
-			sendWatchlist(w, []string{u.id}, nil)
-		}
+	first = len(us.online[u.id]) == 1
+	if first && us.remote[u.id] == 0 {
+		us.tell(u.id, true)
 	}
+	return first
 }
 
-// leave is enter undone; c has closed.
-func (us *users) leave(c *engine.Conn, u *user) {
+// leave is enter undone; c has closed. It reports whether it was his last
+// connection to this server.
+func (us *users) leave(c *engine.Conn, u *user) (last bool) {
 	us.mu.Lock()
 	defer us.mu.Unlock()
 	for _, id := range u.watch {
 		remove(us.watchers, id, c)
 	}
 	remove(us.online, u.id, c)
-	if len(us.online[u.id]) == 0 {
-		for _, w := range us.watchers[u.id] {
-			sendWatchlist(w, nil, []string{u.id})
+	last = len(us.online[u.id]) == 0
+	if last && us.remote[u.id] == 0 {
+		us.tell(u.id, false)
+	}
+	return last
+}
+
+// told takes another server's word that a user has come to it or gone from it.
+func (us *users) told(id string, in bool) {
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	if !in {
+		if us.remote[id]--; us.remote[id] <= 0 {
+			delete(us.remote, id)
 		}
 	}
+	if len(us.online[id])+us.remote[id] == 0 {
+		us.tell(id, in)
+	}
+	if in {
+		us.remote[id]++
+	}
+}
+
+// tell has those who watch a user learn that he came or went. Under mu.
+func (us *users) tell(id string, in bool) {
+	var online, offline []string
+	if in {
+		online = []string{id}
+	} else {
+		offline = []string{id}
+	}
+	for _, w := range us.watchers[id] {
+		sendWatchlist(w, online, offline)
+	}
+}
+
+// here reports whether a user has a connection to this server.
+func (us *users) here(id string) bool {
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	return len(us.online[id]) > 0
+}
+
+// allHere returns the users with a connection to this server.
+func (us *users) allHere() []string {
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	return slices.Collect(maps.Keys(us.online))
 }
 
 // connsOf returns the connections of a user.

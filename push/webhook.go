@@ -72,7 +72,12 @@ type hookEvent struct {
 }
 
 // hooks are the webhooks of an app. The zero value has none.
-type hooks struct{ endpoints atomic.Pointer[[]*endpoint] }
+type hooks struct {
+	endpoints atomic.Pointer[[]*endpoint]
+	late      delayed
+}
+
+func (h *hooks) any() bool { return len(h.list()) > 0 }
 
 // endpoint sends to one URL, in order, one request at a time, so that a backend
 // that is down holds up nobody else.
@@ -86,8 +91,9 @@ type endpoint struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	mu    sync.Mutex
-	queue []hookEvent
+	mu     sync.Mutex
+	queue  []hookEvent
+	flying int // in the request under way
 }
 
 // update makes the endpoints those of a. One that stays as it is keeps what waits.
@@ -197,6 +203,7 @@ func (p *endpoint) take() []hookEvent {
 	n := min(len(p.queue), hookBatch)
 	batch := slices.Clone(p.queue[:n])
 	p.queue = slices.Delete(p.queue, 0, n)
+	p.flying = n
 	return batch
 }
 

@@ -99,7 +99,7 @@ func (s *serveCommand) open(log *slog.Logger) (*pushServer, error) {
 		return nil, usageError{err}
 	}
 	s.push.MaxMessage = int(s.listen.MaxPayload)
-	s.push.Logger, s.listen.Config.Logger = log, log
+	s.push.Logger, s.listen.Config.Logger, s.push.Version = log, log, buildVersion()
 	var err error
 	if s.listen.TLS, err = s.tls.config(log); err != nil {
 		return nil, err

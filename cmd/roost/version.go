@@ -21,6 +21,14 @@ func newVersionCommand() *cobra.Command {
 	}
 }
 
+// buildVersion is the module's version, or "" when it isn't known.
+func buildVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return ""
+}
+
 func versionLine() string {
 	version, commit, dirty := "unknown", "unknown", ""
 	if info, ok := debug.ReadBuildInfo(); ok {

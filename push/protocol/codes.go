@@ -47,5 +47,6 @@ const (
 	EventSigninSuccess     = "pusher:signin_success"
 	EventMemberAdded       = "pusher_internal:member_added"
 	EventMemberRemoved     = "pusher_internal:member_removed"
+	EventSubscriptionCount = "pusher_internal:subscription_count"
 	EventWatchlist         = "pusher_internal:watchlist_events"
 )
