@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -117,6 +118,9 @@ func (s *Server) postEvents(a *app, r *http.Request, body []byte) (any, *httpErr
 	if err != nil {
 		return nil, err
 	}
+	if e.ID, err = idempotencyKey(r); err != nil {
+		return nil, err
+	}
 	if err := s.publishAll(r.Context(), a, []*Event{e}); err != nil {
 		return nil, err
 	}
@@ -125,6 +129,20 @@ func (s *Server) postEvents(a *app, r *http.Request, body []byte) (any, *httpErr
 	}
 	channels, err := a.infoOf(e.Channels, p.Info)
 	return map[string]any{"channels": channels}, err
+}
+
+// idempotencyKey is what a backend sends with each try of one publication, so that
+// a channel with history has it once.
+func idempotencyKey(r *http.Request) (string, *httpError) {
+	const most = 128
+	key := r.Header.Get("Idempotency-Key")
+	if len(key) > most {
+		return "", httpErrorf(http.StatusBadRequest, "Idempotency-Key has %d bytes and may have %d: a UUID will do", len(key), most)
+	}
+	if strings.ContainsFunc(key, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return "", httpErrorf(http.StatusBadRequest, "Idempotency-Key must be visible ASCII: a UUID will do")
+	}
+	return key, nil
 }
 
 // postBatch checks every event before it publishes the first.
@@ -138,12 +156,19 @@ func (s *Server) postBatch(a *app, r *http.Request, body []byte) (any, *httpErro
 	if n, most := len(b.Batch), a.now().Limits.MaxBatch; n == 0 || n > most {
 		return nil, httpErrorf(http.StatusBadRequest, "batch has %d events and may have 1 to %d: send several batches", n, most)
 	}
+	key, err := idempotencyKey(r)
+	if err != nil {
+		return nil, err
+	}
 	events := make([]*Event, len(b.Batch))
 	asked := false
 	for i := range b.Batch {
 		e, err := a.event(&b.Batch[i])
 		if err != nil {
 			return nil, httpErrorf(err.status, "event %d of the batch: %s", i, err.msg)
+		}
+		if key != "" {
+			e.ID = key + "/" + strconv.Itoa(i)
 		}
 		events[i] = e
 		asked = asked || b.Batch[i].Info != ""

@@ -179,3 +179,20 @@ func TestPresenceChannelsResumeToo(t *testing.T) {
 		t.Errorf("%+v %v", got, err)
 	}
 }
+
+func TestAnEventTriedAgainWithItsKeyIsKeptOnce(t *testing.T) {
+	r := start(t, push.Options{App: withHistory(10, time.Minute)})
+	p := r.connect()
+	p.resume("kept-a", nil)
+	for _, id := range []string{"a", "b", "a"} {
+		if err := r.push.Publish(context.Background(), push.Event{Channels: []string{"kept-a"}, Name: "e", Data: id, ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []string{`"a"`, `"b"`} {
+		if f := p.expect("e"); string(f.Data) != want || f.Position.Seq != uint64(i+1) {
+			t.Errorf("got %s at %+v, want %s", f.Data, f.Position, want)
+		}
+	}
+	p.fence()
+}

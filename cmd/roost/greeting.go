@@ -15,6 +15,7 @@ type greeting struct {
 	scheme  string // http, or https with TLS
 	addr    net.Addr
 	token   string
+	history string // where it is kept
 	console func(base string) string
 }
 
@@ -48,11 +49,12 @@ func (g *greeting) print(w io.Writer) error {
   console    %s
   websocket  ws%s/app/%s?protocol=7
   app        id %s, key %s, secret %s
+  history    %s
 
 Try it from another terminal, as this user:
   roost sub news --addr %s
   roost pub news hello --addr %s
-`, base, console, base[len("http"):], g.app.Key, g.app.ID, g.app.Key, secret, base, base)
+`, base, console, base[len("http"):], g.app.Key, g.app.ID, g.app.Key, secret, g.history, base, base)
 	return err
 }
 

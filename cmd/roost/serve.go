@@ -34,7 +34,7 @@ secret that are not given are made up, printed to the terminal, and left in a fi
 that only this user can read, where roost pub and roost sub find them.`,
 		Example: `  roost serve
   roost serve --addr 0.0.0.0:8080 --allowed-origin https://example.org --config roost.yaml
-  roost serve --bus embedded --data /var/lib/roost
+  roost serve --data /var/lib/roost --data-sync
   roost serve --bus nats://10.0.0.1:4222,nats://10.0.0.2:4222 --config roost.yaml
   roost serve --channels '[{"match":"orders-*","history":{"count":100,"age":"10m"}}]'
   ROOST_KEY=… ROOST_SECRET=… roost serve --app-id shop`,
@@ -82,7 +82,7 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 		if err != nil {
 			return nil, err
 		}
-		hello := greeting{app: s.push.App, scheme: s.tls.scheme("http"), addr: p.sockets.Addr(), token: p.push.Token(), console: p.push.ConsoleURL}
+		hello := greeting{app: s.push.App, scheme: s.tls.scheme("http"), addr: p.sockets.Addr(), token: p.push.Token(), history: s.bus.history(), console: p.push.ConsoleURL}
 		if p.forget, err = push.WriteLocal(hello.local()); err != nil {
 			log.Warn("roost pub and roost sub won't find this server by themselves", "err", err)
 		}

@@ -22,6 +22,7 @@ type Event struct {
 	Name     string   // at most 200 bytes, not beginning with "pusher:"
 	Data     string   // any text, best JSON; at most 10 KiB
 	SocketID string   // a connection that shall not get it; may be empty
+	ID       string   // at most 128 visible ASCII characters; published again with the same, channels with history have it once; may be empty
 }
 
 // StatusError is an answer of the HTTP API other than 200.
@@ -55,6 +56,9 @@ func (c *Client) Publish(ctx context.Context, e Event) error {
 		return fmt.Errorf("client: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if e.ID != "" {
+		req.Header.Set("Idempotency-Key", e.ID)
+	}
 	return c.do(req)
 }
 

@@ -2,6 +2,7 @@ package natsbus_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -301,4 +302,41 @@ func TestAnEmbeddedServerKeepsHistoryOverRestarts(t *testing.T) {
 	if got := attach(t, second, "c", &start); !got.Recovered || len(got.Missed) != 5 || got.Missed[0].Data != "0" || got.Head.Epoch != start.Epoch {
 		t.Errorf("after the restart: recovered %v, %d events, head %+v, want %+v", got.Recovered, len(got.Missed), got.Head, start)
 	}
+}
+
+func TestAnEventPublishedAgainWithItsIDIsStoredOnce(t *testing.T) {
+	s := startNATS(t, t.TempDir(), -1)
+	a, b := connect(t, natsbus.Options{URL: s.ClientURL()}), connect(t, natsbus.Options{URL: s.ClientURL()})
+	r := listen(t, b, "c", "d")
+	for _, bus := range []*natsbus.Bus{a, b, a} {
+		for _, channel := range []string{"c", "d"} { // one event for two channels is two of them
+			if err := bus.Publish(t.Context(), &push.Event{App: "1", Channels: []string{channel}, Name: "e", Data: channel, Keep: keep, ID: "key"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	publish(t, a, "c", "end", keep)
+	if got := r.await(t, 3); !slices.Equal(got, []string{"c", "d", "end"}) {
+		t.Errorf("delivered %v", got)
+	}
+}
+
+func TestTheFolderOfAnEmbeddedServerIsForOneProcess(t *testing.T) {
+	dir := t.TempDir()
+	e, err := natsbus.StartEmbedded(dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := connect(t, natsbus.Options{Embedded: e})
+	if _, err := natsbus.StartEmbedded(dir, false); !errors.Is(err, natsbus.ErrInUse) {
+		t.Errorf("a second server: %v", err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := natsbus.StartEmbedded(dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	connect(t, natsbus.Options{Embedded: again})
 }
