@@ -161,6 +161,16 @@ func AppendFrame(dst []byte, h Header, payload []byte) []byte {
 	return dst
 }
 
+// AppendMessage appends payload as one frame as a server sends it: final and not
+// masked.
+func AppendMessage(dst []byte, op Opcode, payload []byte) []byte {
+	n := len(payload)
+	if n < len16 {
+		return append(append(dst, bitFin|byte(op), byte(n)), payload...)
+	}
+	return AppendFrame(dst, Header{Opcode: op, Fin: true}, payload)
+}
+
 // Mask masks or unmasks p in place. The offset is where in the frame's payload
 // p stands: RFC 6455 5.3.
 func Mask(p []byte, key [4]byte, offset int) { ws.Cipher(p, key, offset) }

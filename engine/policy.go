@@ -22,6 +22,7 @@ type policy struct {
 	slow      SlowPolicy
 	maxOutbox int // bytes
 	highWater int // bytes
+	cork      int // bytes of a turn's output below which no limit is near
 	maxHead   int // bytes
 
 	// Ticks; 0 is off, which handshake and closing never are.
@@ -95,6 +96,7 @@ func newPolicy(s *Server, o *ConnOptions) policy {
 		slow:      o.SlowPolicy,
 		maxOutbox: maxOutbox,
 		highWater: min(defaultHighWater, maxOutbox/2),
+		cork:      min(corkMax, defaultHighWater, maxOutbox/2) - codec.MaxHeader,
 		maxHead:   maxHead,
 		handshake: ticks(span(o.HandshakeTimeout, defaultHandshake)),
 		idle:      ticks(o.IdleTimeout),

@@ -69,10 +69,15 @@ type SendOptions struct {
 // would exceed its limit; the connection is then closed or the message dropped,
 // as SlowPolicy says.
 func (c *Conn) Send(op Opcode, data []byte) error {
+	c.mu.Lock()
+	if c.cork(op, data) {
+		c.mu.Unlock()
+		return nil
+	}
 	if c.is(flagDeflate) {
+		c.mu.Unlock()
 		return c.sendDeflated(op, data, &SendOptions{})
 	}
-	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.sendable(len(data)); err != nil {
 		return err
@@ -83,6 +88,31 @@ func (c *Conn) Send(op Opcode, data []byte) error {
 	}
 	c.push(codec.Header{Opcode: op, Fin: true, Length: int64(len(data))}, data, nil)
 	return nil
+}
+
+// cork is Send for what most messages are: short replies within a turn, on a
+// connection where nothing is under way that they would have to wait for and no
+// limit is near. It reports false, and does nothing, for all others. Under mu.
+func (c *Conn) cork(op Opcode, data []byte) bool {
+	const plain = flagState | flagCorked | flagDeflate | flagFragment | flagWriter
+	o := c.out
+	if c.flags.Load()&plain != uint32(Open)|flagCorked || o == nil || c.policy.mask || o.size+len(data) > c.policy.cork {
+		return false
+	}
+	last := len(o.chunks) - 1
+	if last < o.head {
+		return false
+	}
+	k := &o.chunks[last]
+	if k.frame != nil || k.done != nil || cap(k.b)-len(k.b) < codec.MaxHeader+len(data) {
+		return false
+	}
+	before := len(k.b)
+	k.b = codec.AppendMessage(k.b, op, data)
+	o.size += len(k.b) - before
+	o.messages++
+	o.payload += len(data)
+	return true
 }
 
 // SendText sends s as a text message. See Send.
