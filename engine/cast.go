@@ -33,9 +33,10 @@ func (l *loop) cast() {
 	if len(l.passes) == 0 {
 		return
 	}
-	ps := l.passes[0]
+	l.casting %= len(l.passes)
+	ps := l.passes[l.casting]
 	if ps.casts == nil && !ps.begin() {
-		l.passes = append(l.passes[:0], l.passes[1:]...)
+		l.retire(l.casting)
 		return
 	}
 	seats := ps.slice(l.members[:0])
@@ -48,8 +49,34 @@ func (l *loop) cast() {
 		l.timed(ps.casts)
 		ps.finish()
 	}
-	// The next part's turn: one large topic does not hold up the small ones.
-	l.passes = append(append(l.passes[:0], l.passes[1:]...), ps)
+	l.casting++ // the next part's turn: one large topic does not hold up the small ones
+}
+
+// maxIdlePasses keeps a burst's memory from staying.
+const maxIdlePasses = 64
+
+// newPass begins the casting of p.
+func (l *loop) newPass(p *part) {
+	if last := len(l.idle) - 1; last >= 0 {
+		ps := l.idle[last]
+		l.idle = l.idle[:last]
+		ps.part = p
+		l.passes = append(l.passes, ps)
+		return
+	}
+	l.passes = append(l.passes, &pass{part: p})
+}
+
+// retire ends the pass at i, whose place the last one takes.
+func (l *loop) retire(i int) {
+	last := len(l.passes) - 1
+	ps := l.passes[i]
+	l.passes[i], l.passes[last] = l.passes[last], nil
+	l.passes = l.passes[:last]
+	if len(l.idle) < maxIdlePasses {
+		*ps = pass{}
+		l.idle = append(l.idle, ps)
+	}
 }
 
 // unmeant counts the first casts, published before s was taken. Nobody moves while

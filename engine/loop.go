@@ -24,6 +24,7 @@ type loop struct {
 	bytes codec.Bytes
 	outs  outboxes
 	vecs  vectors
+	eds   editions
 	wheel wheel
 	mail  mailbox
 	stats counters
@@ -34,6 +35,8 @@ type loop struct {
 	events    []poller.Event
 	batch     []*Conn
 	passes    []*pass // topics with something to deliver
+	casting   int     // of passes: whose turn it is
+	idle      []*pass // for topics to come
 	members   []*seat // of cast
 	listeners []*listener
 	scratch   *scratch // of DispatchLoop

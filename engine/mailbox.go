@@ -63,7 +63,7 @@ func (l *loop) deliver() {
 		case orderRun:
 			l.batch = append(l.batch, o.conn)
 		case orderCast:
-			l.passes = append(l.passes, &pass{part: o.part})
+			l.newPass(o.part)
 		case orderListen:
 			l.listen(o.in)
 		case orderUnlisten:

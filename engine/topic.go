@@ -173,7 +173,7 @@ func (t *Topic) PublishExcept(except *Conn, op Opcode, data []byte) {
 			continue
 		}
 		if ed == nil {
-			ed, at = newEdition(t, &l.bytes, op, data), t.e.sys.Since(t.e.start)
+			ed, at = l.newEdition(t, op, data), t.e.sys.Since(t.e.start)
 		}
 		ed.refs.Add(1)
 		p.pending = append(p.pending, cast{ed: ed, except: except, end: len(p.seats), at: at})
