@@ -16,6 +16,7 @@ type loadtestFlags struct {
 	timeout                      time.Duration
 	sources                      []string
 	pids                         []int
+	agents                       agentFlags
 	peer                         peerFlags
 	outcome                      outcomeFlags
 	quiet                        bool
@@ -30,6 +31,7 @@ func (l *loadtestFlags) register(f *pflag.FlagSet) {
 	count(f, &l.procs, "procs", 1, 1, 1024, "processes that do the run together, each with its own limit of descriptors")
 	f.StringArrayVar(&l.sources, "source-ip", nil, "connect from this `address`, or range of addresses, in turn (repeatable)")
 	f.IntSliceVar(&l.pids, "server-pid", nil, "the server's process, for its CPU and memory (default: found by its listening socket)")
+	l.agents.register(f)
 	l.peer.register(f)
 	l.outcome.register(f)
 	f.BoolVarP(&l.quiet, "quiet", "q", false, "print no progress")

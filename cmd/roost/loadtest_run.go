@@ -32,9 +32,14 @@ func (l *loadtestFlags) run(cmd *cobra.Command, url string, scenario runScenario
 	ctx, stop := untilInterrupted(cmd.Context(), cmd.ErrOrStderr())
 	defer stop()
 	var report *loadtest.Report
-	if l.procs > 1 {
+	switch {
+	case l.agents.agents > 0 && l.procs > 1:
+		return usagef("--agents and --procs: start several agents on a machine instead")
+	case l.agents.agents > 0:
+		report, err = l.agents.lead(ctx, cmd, o)
+	case l.procs > 1:
 		report, err = l.fork(ctx, cmd, o)
-	} else {
+	default:
 		report, err = scenario(ctx, o)
 	}
 	live.end()

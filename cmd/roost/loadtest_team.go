@@ -41,7 +41,7 @@ var leadersFlags = []string{"config", "help", "log-format", "log-level", "json",
 func planArgs(cmd *cobra.Command) []string {
 	args := append([]string{cmd.Name()}, cmd.Flags().Args()...)
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Hidden || slices.Contains(leadersFlags, f.Name) {
+		if f.Hidden || slices.Contains(leadersFlags, f.Name) || slices.Contains(agentsFlags, f.Name) {
 			return
 		}
 		values := []string{f.Value.String()}
