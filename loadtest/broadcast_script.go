@@ -48,6 +48,8 @@ func (r *receiver) take(k uint32) arrival {
 type broadcast struct {
 	*loop
 	stamp *stamp
+	aside slowShare  // these connections do not count
+	first uint32     // the number of the first message; those below are of an earlier script
 	state []receiver // by slot
 
 	begun int64
@@ -63,7 +65,7 @@ type broadcast struct {
 func (s *broadcast) begin(at int64, apart float64) {
 	s.begun, s.apart = at, apart
 	for i := range s.conns {
-		s.state[i].takesPart = s.conns[i].state == connOpen
+		s.state[i].takesPart = s.conns[i].state == connOpen && !s.aside.has(s.id(&s.conns[i]))
 	}
 	if s.index == 0 {
 		s.due = at
@@ -79,7 +81,7 @@ func (s *broadcast) numberAt(at int64) uint32 {
 
 // tick sends what is due.
 func (s *broadcast) tick() int64 {
-	for {
+	for s.apart > 0 && s.index == 0 {
 		due := s.dueAt(s.sent)
 		switch {
 		case due >= s.to:
@@ -94,11 +96,12 @@ func (s *broadcast) tick() int64 {
 		if s.now-due > lateAfter {
 			s.late = append(s.late, s.sent)
 		}
-		s.sayStamped(c, s.stamp, s.sent, s.now)
+		s.sayStamped(c, s.stamp, s.first+s.sent, s.now)
 		s.sent++
 		s.flush(c)
 		s.now = s.clock()
 	}
+	return never
 }
 
 func (s *broadcast) sender() *conn {
@@ -112,7 +115,10 @@ func (s *broadcast) sender() *conn {
 
 func (s *broadcast) message(c *conn, m codec.Message) error {
 	_, seq, _, err := s.stamp.parse(m)
-	if err == nil && s.dueAt(seq) > s.now {
+	if err == nil && seq < s.first {
+		return nil
+	}
+	if seq -= s.first; err == nil && s.dueAt(seq) > s.now {
 		err = errUnasked
 	}
 	if err != nil {

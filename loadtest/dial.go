@@ -62,7 +62,11 @@ func (l *loop) allowed() int {
 // dial begins a connection.
 func (l *loop) dial(c *conn) {
 	c.since, c.answered = l.clock(), false
-	fd, err := sock.Connect(l.target.addr, l.source(c))
+	buffer := 0
+	if l.slow.has(l.id(c)) {
+		buffer = slowBuffer
+	}
+	fd, err := sock.ConnectBuffered(l.target.addr, l.source(c), buffer)
 	if err == nil {
 		err = l.adopt(c, fd)
 	}

@@ -27,6 +27,7 @@ type plan struct {
 	maxPayload  int64
 	first       uint32 // the number of this process's first connection in the whole run
 	loops       int
+	slow        slowShare // of the connections have a small receive buffer
 	seed        uint64
 	base        time.Time // when the run's clock began
 }
@@ -101,7 +102,7 @@ func newPlan(o *Options, t target, maxPayload int64) *plan {
 		sources: o.Sources, protocols: o.Protocols, timeout: o.Timeout,
 		connectRate: o.ConnectRate / float64(o.Loops),
 		maxDialling: max(1, o.Dialing/o.Loops),
-		maxPayload:  maxPayload, loops: o.Loops, first: uint32(o.firstConn),
+		maxPayload:  maxPayload, loops: o.Loops, slow: o.slow, first: uint32(o.firstConn),
 		seed: mix(uint64(now.UnixNano())), base: now,
 		tls: t.tlsConfig(o.TLS), offer: o.Deflate.offer(),
 	}

@@ -114,7 +114,7 @@ func (e Echo) Run(ctx context.Context) (*Report, error) {
 	e.Rate = e.Part.rate(e.Rate)
 	var scripts []*echo
 	d, err := newDriver(ctx, "echo", e.Options, e.Size, func(l *loop) script {
-		s := newEcho(l, &e, stamp)
+		s := newEcho(l, &e, stamps{l, stamp})
 		scripts = append(scripts, s)
 		return s
 	})
@@ -131,7 +131,7 @@ func (e Echo) Run(ctx context.Context) (*Report, error) {
 // measure warms up, measures, and waits for the replies that are under way.
 func (e *Echo) measure(d *driver, scripts []*echo) *EchoReport {
 	connections := 0
-	d.each(func(l *loop) { connections += l.open })
+	d.each(func(l *loop) { connections += scripts[l.index].takers() })
 	begin := d.plan.clock()
 	d.each(func(l *loop) { scripts[l.index].begin(begin, connections) })
 	if e.Warmup > 0 {

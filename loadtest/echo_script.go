@@ -23,7 +23,9 @@ type echoConn struct {
 type echo struct {
 	*loop
 	e      *Echo
-	stamp  *stamp
+	speak  speaker
+	aside  slowShare  // these connections take no part
+	first  uint32     // the number of each connection's first message; those below are of an earlier script
 	state  []echoConn // by slot
 	active []uint32   // slots of the connections that take part
 	begun  int64
@@ -42,9 +44,9 @@ const lateAfter = int64(time.Millisecond)
 // sendsPerTick keeps a schedule that is behind from starving the replies.
 const sendsPerTick = 256
 
-func newEcho(l *loop, e *Echo, s *stamp) *echo {
+func newEcho(l *loop, e *Echo, speak speaker) *echo {
 	return &echo{
-		loop: l, e: e, stamp: s, state: make([]echoConn, len(l.conns)),
+		loop: l, e: e, speak: speak, state: make([]echoConn, len(l.conns)),
 		from: never, to: never, corrected: newLatency(), raw: newLatency(),
 	}
 }
@@ -53,7 +55,7 @@ func newEcho(l *loop, e *Echo, s *stamp) *echo {
 // all loops.
 func (s *echo) begin(at int64, everywhere int) {
 	for i := range s.conns {
-		if s.conns[i].state == connOpen {
+		if s.takes(&s.conns[i]) {
 			s.state[i].place = uint32(len(s.active))
 			s.active = append(s.active, uint32(i))
 		}
@@ -74,6 +76,19 @@ func (s *echo) begin(at int64, everywhere int) {
 		s.pump(c)
 		s.flush(c)
 	}
+}
+
+// takes reports whether c takes part.
+func (s *echo) takes(c *conn) bool { return c.state == connOpen && !s.aside.has(s.id(c)) }
+
+// takers is how many do.
+func (s *echo) takers() (n int) {
+	for i := range s.conns {
+		if s.takes(&s.conns[i]) {
+			n++
+		}
+	}
+	return n
 }
 
 // dueAt is when a place of the schedule comes.
@@ -99,14 +114,17 @@ func (s *echo) pump(c *conn) {
 		} else if s.to != never {
 			return
 		}
-		s.sayStamped(c, s.stamp, st.sent, s.now)
+		s.speak.say(c, s.first+st.sent)
 		st.sent++
 	}
 }
 
 func (s *echo) message(c *conn, m codec.Message) error {
 	st := &s.state[c.slot]
-	sent, err := s.stamp.check(m, s.id(c), st.got)
+	sent, err := s.speak.check(c, m, s.first+st.got)
+	if err != nil && s.speak.stale(c, m, s.first) {
+		return nil
+	}
 	if err == nil && st.got == st.sent {
 		err = errUnasked
 	}
@@ -137,6 +155,9 @@ func (s *echo) closed(*conn) {}
 
 // tick sends what has become due.
 func (s *echo) tick() int64 {
+	if len(s.active) == 0 {
+		return never
+	}
 	for range sendsPerTick {
 		due := s.dueAt(s.cursor)
 		if due >= s.to {

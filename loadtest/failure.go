@@ -160,6 +160,13 @@ type failureKey struct {
 	status int
 }
 
+func (k failureKey) name() string {
+	if k.status == 0 {
+		return causes[k.cause].name
+	}
+	return causes[k.cause].name + "-" + strconv.Itoa(k.status)
+}
+
 // failures counts by cause. The zero value is ready.
 type failures struct{ m map[failureKey]*Failure }
 
@@ -174,11 +181,7 @@ func (f *failures) add(was connState, err error) {
 		f.m = make(map[failureKey]*Failure)
 	}
 	text := causes[key.cause]
-	name := text.name
-	if key.status != 0 {
-		name += "-" + strconv.Itoa(key.status)
-	}
-	f.m[key] = &Failure{Cause: name, Count: 1, Meaning: text.meaning, Remedy: text.remedy, Example: err.Error()}
+	f.m[key] = &Failure{Cause: key.name(), Count: 1, Meaning: text.meaning, Remedy: text.remedy, Example: err.Error()}
 }
 
 // merge adds what o counted.

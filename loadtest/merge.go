@@ -79,6 +79,7 @@ func (r *Report) mergeScenario(o *Report) error {
 		mergeInto(&r.Broadcast, o.Broadcast),
 		mergeInto(&r.Churn, o.Churn),
 		mergeInto(&r.Push, o.Push),
+		mergeInto(&r.Slow, o.Slow),
 	)
 }
 

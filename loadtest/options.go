@@ -32,6 +32,7 @@ type Options struct {
 	Dialing     int           // handshakes under way at a time; 0 = 256
 	Timeout     time.Duration // for connect and handshake of one connection; 0 = 10 s
 	Sources     []netip.Addr  // local addresses, used in turn; empty = the kernel's choice
+	slow        slowShare     // of the connections have a small receive buffer
 	Loops       int           // goroutines that drive connections; 0 = 1
 
 	// ServerPIDs are the server's processes, for its CPU and memory. When empty

@@ -29,6 +29,7 @@ type Report struct {
 	Push      *PushReport      `json:"push,omitempty"`
 
 	Churn *ChurnReport `json:"churn,omitempty"`
+	Slow  *SlowReport  `json:"slow,omitempty"`
 
 	// Members are the processes that did the run together; empty when it was one.
 	Members []Member `json:"members,omitempty"`

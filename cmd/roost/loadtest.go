@@ -28,6 +28,7 @@ Ctrl-C ends a run with the report so far. The exit code is 1 when no connection 
 		SuggestionsMinimumDistance: 2,
 	}
 	cmd.AddCommand(newLoadtestIdleCommand(), newLoadtestEchoCommand(), newLoadtestBroadcastCommand(), newLoadtestChurnCommand(),
+		newLoadtestSlowCommand(),
 		newLoadtestPushCommand(),
 		newLoadtestReportCommand(), newLoadtestDiffCommand(), newLoadtestHelperCommand(), newLoadtestAgentCommand())
 	for _, c := range cmd.Commands() {

@@ -23,16 +23,19 @@ func Vec(iov []IOV, p []byte) []IOV { return append(iov, IOV{p}) }
 func Listen(netip.AddrPort, Options) (int, error) { return -1, errors.ErrUnsupported }
 func Adopt(int, Options) error                    { return errors.ErrUnsupported }
 func Connect(_, _ netip.AddrPort) (int, error)    { return -1, errors.ErrUnsupported }
-func Accept(int) (int, netip.AddrPort, error)     { return -1, netip.AddrPort{}, errors.ErrUnsupported }
-func Read(int, []byte) (int, error)               { return 0, errors.ErrUnsupported }
-func Write(int, []byte) (int, error)              { return 0, errors.ErrUnsupported }
-func Writev(int, []IOV) (int, error)              { return 0, errors.ErrUnsupported }
-func Error(int) error                             { return errors.ErrUnsupported }
-func Close(int) error                             { return errors.ErrUnsupported }
-func Shutdown(int) error                          { return errors.ErrUnsupported }
-func Reset(int) error                             { return errors.ErrUnsupported }
-func NoDelay(int) error                           { return errors.ErrUnsupported }
-func Dup(int) (int, error)                        { return -1, errors.ErrUnsupported }
-func Pair() (int, int, error)                     { return -1, -1, errors.ErrUnsupported }
-func Local(int) net.Addr                          { return nil }
-func Remote(int) net.Addr                         { return nil }
+func ConnectBuffered(_, _ netip.AddrPort, _ int) (int, error) {
+	return -1, errors.ErrUnsupported
+}
+func Accept(int) (int, netip.AddrPort, error) { return -1, netip.AddrPort{}, errors.ErrUnsupported }
+func Read(int, []byte) (int, error)           { return 0, errors.ErrUnsupported }
+func Write(int, []byte) (int, error)          { return 0, errors.ErrUnsupported }
+func Writev(int, []IOV) (int, error)          { return 0, errors.ErrUnsupported }
+func Error(int) error                         { return errors.ErrUnsupported }
+func Close(int) error                         { return errors.ErrUnsupported }
+func Shutdown(int) error                      { return errors.ErrUnsupported }
+func Reset(int) error                         { return errors.ErrUnsupported }
+func NoDelay(int) error                       { return errors.ErrUnsupported }
+func Dup(int) (int, error)                    { return -1, errors.ErrUnsupported }
+func Pair() (int, int, error)                 { return -1, -1, errors.ErrUnsupported }
+func Local(int) net.Addr                      { return nil }
+func Remote(int) net.Addr                     { return nil }

@@ -67,10 +67,20 @@ func listen(fd int, addr netip.AddrPort, o Options) error {
 // Connect starts a connection to addr, from local when that is valid, and
 // returns before it stands: the descriptor becomes writable when it does, and
 // Error then tells whether it did.
-func Connect(addr, local netip.AddrPort) (int, error) {
+func Connect(addr, local netip.AddrPort) (int, error) { return ConnectBuffered(addr, local, 0) }
+
+// ConnectBuffered is Connect with SO_RCVBUF, in bytes, set before, as the window that
+// the first segment offers follows it (tcp(7)). 0 leaves the kernel's own setting.
+func ConnectBuffered(addr, local netip.AddrPort, recvBuffer int) (int, error) {
 	fd, err := stream(addr.Addr())
 	if err != nil {
 		return -1, err
+	}
+	if recvBuffer > 0 {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, recvBuffer); err != nil {
+			_ = unix.Close(fd)
+			return -1, os.NewSyscallError("setsockopt SO_RCVBUF", err)
+		}
 	}
 	if local.IsValid() {
 		if local.Port() == 0 {
