@@ -4,48 +4,48 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net"
-	"slices"
-	"strconv"
+	"net/http"
+	"os"
 	"strings"
 	"sync"
-	"syscall"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/roost-ws/roost/push/client"
 )
 
-// fleet is three nodes on one NATS server, and a door that leads to any that is up.
+// longFleet has the tests of fleets take minutes instead of seconds.
+var longFleet = os.Getenv("ROOST_LONG_FLEET") != ""
+
+// fleet is three nodes on a NATS server, or on a cluster of three.
 type fleet struct {
+	nats  []*nats
 	nodes []*process
 	urls  []string
-	door  string
 }
 
-func startFleet(t *testing.T) *fleet {
+func startFleet(t *testing.T, servers int) *fleet {
 	t.Helper()
-	s, err := natsserver.NewServer(&natsserver.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir()})
-	must(t, err)
-	go s.Start()
-	if !s.ReadyForConnections(20 * time.Second) {
-		t.Fatal("NATS is not ready")
+	f := &fleet{nats: startNATS(t, servers)}
+	var urls []string
+	for _, n := range f.nats {
+		urls = append(urls, n.url())
 	}
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	f := &fleet{}
 	for range 3 {
-		p, url, _ := startServe(t, "--bus", s.ClientURL(), "--key", "key", "--secret", "secret", "--bus-history", "10000",
-			"--channels", `[{"match":"kept-*","history":{"count":10000,"age":"10m"}}]`)
+		p, url, _ := startServe(t, "--bus", strings.Join(urls, ","), "--bus-replicas", fmt.Sprint(servers), "--key", "key", "--secret", "secret",
+			"--bus-history", "100000", "--channels", `[{"match":"kept-*","history":{"count":100000,"age":"10m"}}]`)
 		f.nodes, f.urls = append(f.nodes, p), append(f.urls, url)
 	}
-	f.door = f.openDoor(t)
 	return f
 }
 
-// openDoor is what a load balancer does: to the first node that answers.
-func (f *fleet) openDoor(t *testing.T) string {
+// door is what a load balancer does: it leads to the first node that answers.
+func (f *fleet) door(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	var wg sync.WaitGroup
@@ -84,113 +84,134 @@ func fleetClient(t *testing.T, url string) *client.Client {
 	return c
 }
 
-// follow collects what a subscriber gets until ctx ends.
-func follow(ctx context.Context, t *testing.T, url string) func() []string {
+// subscriber is a client and what it got.
+type subscriber struct {
+	name   string
+	mu     sync.Mutex
+	got    []string
+	rejoin atomic.Int32
+}
+
+// follow subscribes until the test ends.
+func follow(t *testing.T, name, url string, channels ...string) *subscriber {
 	t.Helper()
-	var mu sync.Mutex
-	var got []string
-	up := make(chan struct{})
-	var once sync.Once
-	done := make(chan struct{})
+	s := &subscriber{name: name}
 	c := fleetClient(t, url)
+	ctx, cancel := context.WithCancel(context.Background())
+	up, done := make(chan string, 1000), make(chan struct{})
 	go func() {
 		defer close(done)
 		_ = c.Subscribe(ctx, client.Subscription{ // ends with ctx
-			Channels:   []string{"kept-a"},
-			Subscribed: func(string) { once.Do(func() { close(up) }) },
-			Missed:     func(string) { t.Error("events could not be recovered") },
+			Channels:     channels,
+			Subscribed:   func(channel string) { up <- channel },
+			Disconnected: func(error, time.Duration) { s.rejoin.Add(1) },
+			Missed:       func(string) { t.Errorf("%s: events could not be recovered", name) },
 			Message: func(m client.Message) {
-				mu.Lock()
-				defer mu.Unlock()
-				got = append(got, m.Data)
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.got = append(s.got, m.Data)
 			},
 		})
 	}()
-	t.Cleanup(func() { <-done })
-	select {
-	case <-up:
-	case <-time.After(20 * time.Second):
-		t.Fatal("not subscribed")
+	t.Cleanup(func() { cancel(); <-done })
+	for range channels {
+		select {
+		case <-up:
+		case <-time.After(patience):
+			t.Fatalf("%s is not subscribed", name)
+		}
 	}
-	return func() []string {
-		mu.Lock()
-		defer mu.Unlock()
-		return slices.Clone(got)
-	}
+	return s
 }
 
-func TestAFleetLosesAndRepeatsNothing(t *testing.T) {
-	for name, harm := range map[string]func(t *testing.T, node *process){
-		"killed": func(t *testing.T, node *process) { node.signal(t, syscall.SIGKILL) },
-		"partitioned": func(t *testing.T, node *process) {
-			node.signal(t, syscall.SIGSTOP)
-			time.Sleep(2 * time.Second) // how long it is away
-			node.signal(t, syscall.SIGCONT)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := startFleet(t)
-			ctx, cancel := context.WithCancel(context.Background())
-			defer cancel()
-			subscribers := []func() []string{follow(ctx, t, f.door), follow(ctx, t, f.urls[1]), follow(ctx, t, f.urls[2])}
-			publisher := fleetClient(t, f.urls[1])
-			const events = 1000
-			var acknowledged []string
-			var harmed sync.WaitGroup
-			for n := range events {
-				if n == events/2 {
-					harmed.Go(func() { harm(t, f.nodes[0]) })
-				}
-				must(t, publisher.Publish(ctx, client.Event{Channels: []string{"kept-a"}, Name: "e", Data: strconv.Itoa(n)}))
-				acknowledged = append(acknowledged, strconv.Itoa(n))
-			}
-			harmed.Wait()
-			for i, got := range subscribers {
-				eventually(t, "all events", func() error {
-					if len(got()) < events {
-						return io.ErrShortWrite
-					}
-					return nil
-				})
-				if !slices.Equal(got(), acknowledged) {
-					t.Errorf("subscriber %d got %v", i, got())
-				}
-			}
-		})
-	}
+func (s *subscriber) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.got)
 }
 
-func TestAnEmbeddedBusKeepsHistoryOverARestart(t *testing.T) {
-	data := t.TempDir()
-	args := []string{"--bus", "embedded", "--data", data, "--key", "key", "--secret", "secret", "--channels", `[{"match":"kept-*","history":{"count":10}}]`}
-	p, url, _ := startServe(t, args...)
-	ctx, cancel := context.WithCancel(context.Background())
-	positions := make(chan client.Position, 1)
-	go func() {
-		_ = fleetClient(t, url).Subscribe(ctx, client.Subscription{
-			Channels: []string{"kept-a"}, Message: func(m client.Message) { positions <- *m.Position },
-			Subscribed: func(string) {
-				if err := fleetClient(t, url).Publish(ctx, client.Event{Channels: []string{"kept-a"}, Name: "e", Data: "first"}); err != nil {
-					t.Error(err)
-				}
-			},
-		})
-	}()
-	at := <-positions
-	cancel()
-	must(t, fleetClient(t, url).Publish(context.Background(), client.Event{Channels: []string{"kept-a"}, Name: "e", Data: "second"}))
-	p.signal(t, syscall.SIGKILL)
-	p.wait(t)
-	_, url, _ = startServe(t, args...)
-	ctx, cancel = context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	var got string
-	_ = fleetClient(t, url).Subscribe(ctx, client.Subscription{
-		Channels: []string{"kept-a"}, Positions: map[string]client.Position{"kept-a": at},
-		Message: func(m client.Message) { got = m.Data; cancel() },
-		Missed:  func(string) { t.Error("not recovered"); cancel() },
+// expect waits until all came that the sources published, and fails unless each
+// came once and each source's in order.
+func (s *subscriber) expect(t *testing.T, sources, each int) {
+	t.Helper()
+	eventually(t, s.name+" gets everything", func() error {
+		if n := s.count(); n < sources*each {
+			return fmt.Errorf("%d of %d", n, sources*each)
+		}
+		return nil
 	})
-	if got != "second" {
-		t.Errorf("got %q, want the event that was acknowledged before the kill", got)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := make([]int, sources)
+	for i, text := range s.got {
+		var source, n int
+		if _, err := fmt.Sscanf(text, "%d.%d", &source, &n); err != nil || source >= sources {
+			t.Fatalf("%s got %q", s.name, text)
+		}
+		if n != next[source] {
+			t.Fatalf("%s: event %d is %s, want %d.%d", s.name, i, text, source, next[source])
+		}
+		next[source]++
 	}
+}
+
+// source publishes events "source.n" at a rate, and each again, under the same
+// key, until it is acknowledged. It returns how many tries failed.
+func source(t *testing.T, id int, channel string, n int, every time.Duration, urls ...string) (failed int) {
+	var clients []*client.Client
+	for _, url := range urls {
+		clients = append(clients, fleetClient(t, url))
+	}
+	begun := time.Now()
+	for i := range n {
+		time.Sleep(time.Until(begun.Add(time.Duration(i) * every)))
+		e := client.Event{Channels: []string{channel}, Name: "e", Data: fmt.Sprintf("%d.%d", id, i), ID: fmt.Sprintf("%d.%d", id, i)}
+		for try := 0; ; try++ {
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			err := clients[(i+try)%len(clients)].Publish(ctx, e)
+			cancel()
+			if err == nil {
+				break
+			}
+			failed++
+			if status, ok := errors.AsType[*client.StatusError](err); ok && status.Status != http.StatusServiceUnavailable {
+				t.Errorf("publish: %v", err)
+				return failed
+			}
+			if time.Since(begun) > 5*time.Minute {
+				t.Errorf("publish: still failing: %v", err)
+				return failed
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	return failed
+}
+
+// sources run several at once, each at a share of 1,000 events a second.
+const sources = 4
+
+func (f *fleet) publish(t *testing.T, channel string, each int, urls ...string) (wait func() (failed int)) {
+	t.Helper()
+	var wg sync.WaitGroup
+	var all atomic.Int64
+	begun := time.Now()
+	for id := range sources {
+		wg.Go(func() { all.Add(int64(source(t, id, channel, each, sources*time.Millisecond, urls...))) })
+	}
+	return func() int {
+		wg.Wait()
+		t.Logf("%d events at %.0f a second, %d tries failed", sources*each, float64(sources*each)/time.Since(begun).Seconds(), all.Load())
+		return int(all.Load())
+	}
+}
+
+func (f *fleet) ready(t *testing.T, node int) (ready bool, text string) {
+	t.Helper()
+	res, err := http.Get(f.urls[node] + "/readyz")
+	must(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	must(t, err)
+	return res.StatusCode == http.StatusOK, string(body)
 }

@@ -21,7 +21,12 @@ const patience = 30 * time.Second
 // roostBinary is the command under test, built once by TestMain.
 var roostBinary string
 
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+func TestMain(m *testing.M) {
+	if options := os.Getenv(natsEnv); options != "" {
+		os.Exit(runNATS(options))
+	}
+	os.Exit(buildAndRun(m))
+}
 
 func buildAndRun(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "roost-test-")
@@ -53,6 +58,11 @@ func startRoost(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	cmd := exec.Command(roostBinary, args...)
 	cmd.Env = append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}, env...)
+	return startProcess(t, cmd)
+}
+
+func startProcess(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
 	stderr := &transcript{}
 	cmd.Stderr = stderr
 	r, w, err := os.Pipe()
@@ -70,7 +80,7 @@ func startRoost(t *testing.T, env []string, args ...string) *process {
 		<-p.exited
 		_ = r.Close() // closed twice by some tests
 		if t.Failed() {
-			t.Logf("stderr of roost %s:\n%s", strings.Join(args, " "), stderr)
+			t.Logf("stderr of %s:\n%s", strings.Join(cmd.Args, " "), stderr)
 		}
 	})
 	return p

@@ -1,0 +1,209 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/roost-ws/roost/push/client"
+)
+
+func TestEveryNodeDeliversWhatAnyNodeTook(t *testing.T) {
+	f := startFleet(t, 1)
+	const each = 150
+	var kept, plain []*subscriber
+	for i, url := range f.urls {
+		kept = append(kept, follow(t, fmt.Sprint("kept on node ", i), url, "kept-a"))
+		plain = append(plain, follow(t, fmt.Sprint("plain on node ", i), url, "plain"))
+	}
+	// In turns to all nodes: what keeps the order is that one was acknowledged before the next.
+	waitKept := f.publish(t, "kept-a", each, f.urls...)
+	// Without history, the order is that of one publisher on one node.
+	source(t, 0, "plain", each, 0, f.urls[1])
+	waitKept()
+	for i := range f.urls {
+		kept[i].expect(t, sources, each)
+		plain[i].expect(t, 1, each)
+	}
+}
+
+func TestAFleetLosesAndRepeatsNothing(t *testing.T) {
+	away := 5 * time.Second
+	each := 500
+	if longFleet {
+		away, each = 30*time.Second, 10000
+	}
+	for name, harm := range map[string]func(t *testing.T, node *process){
+		"killed": func(t *testing.T, node *process) { node.signal(t, syscall.SIGKILL) },
+		"stopped": func(t *testing.T, node *process) {
+			node.signal(t, syscall.SIGSTOP)
+			time.Sleep(away) // this is the harm
+			node.signal(t, syscall.SIGCONT)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := startFleet(t, 1)
+			door := f.door(t)
+			var subscribers []*subscriber
+			for i := range 10 {
+				subscribers = append(subscribers, follow(t, fmt.Sprint("client ", i, " of the node"), door, "kept-a"))
+			}
+			subscribers = append(subscribers, follow(t, "node 1", f.urls[1], "kept-a"), follow(t, "node 2", f.urls[2], "kept-a"))
+			wait := f.publish(t, "kept-a", each, f.urls[1], f.urls[2])
+			eventually(t, "events come", func() error {
+				if subscribers[0].count() < sources*each/4 {
+					return errors.New("too few")
+				}
+				return nil
+			})
+			harm(t, f.nodes[0])
+			wait()
+			for _, s := range subscribers {
+				s.expect(t, sources, each)
+			}
+			if rejoined := subscribers[0].rejoin.Load(); name == "killed" && rejoined == 0 {
+				t.Error("no client had to come back: the test tests nothing")
+			}
+		})
+	}
+}
+
+func TestNothingAcknowledgedIsLostWhenNATSIsKilled(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, 1)
+	const each = 400
+	var subscribers []*subscriber
+	for i, url := range f.urls {
+		subscribers = append(subscribers, follow(t, fmt.Sprint("node ", i), url, "kept-a"))
+	}
+	wait := f.publish(t, "kept-a", each, f.urls...)
+	eventually(t, "events come", func() error {
+		if subscribers[0].count() < each {
+			return errors.New("too few")
+		}
+		return nil
+	})
+	f.nats[0].signal(t, syscall.SIGKILL)
+	f.nats[0].wait(t)
+	for node := range f.urls {
+		eventually(t, "/readyz says that NATS is away", func() error {
+			if ready, text := f.ready(t, node); ready || !strings.Contains(text, "NATS") {
+				return fmt.Errorf("ready %v: %s", ready, text)
+			}
+			return nil
+		})
+	}
+	err := fleetClient(t, f.urls[0]).Publish(context.Background(), client.Event{Channels: []string{"plain"}, Name: "e"})
+	if status, ok := errors.AsType[*client.StatusError](err); !ok || status.Status != 503 {
+		t.Errorf("publishing without NATS: %v", err)
+	}
+	f.nats[0].launch(t)
+	f.nats[0].await(t)
+	for node := range f.urls {
+		eventually(t, "/readyz says that NATS is back", func() error {
+			if ready, text := f.ready(t, node); !ready {
+				return errors.New(text)
+			}
+			return nil
+		})
+	}
+	if wait() == 0 {
+		t.Error("no publisher was told that NATS was away")
+	}
+	for _, s := range subscribers {
+		s.expect(t, sources, each)
+		if s.rejoin.Load() != 0 {
+			t.Errorf("%s lost its connection because NATS did", s.name)
+		}
+	}
+}
+
+// The server that leads the stream is killed, of three that each have a copy.
+func TestAClusterOfNATSLosesNothingWithOneOfItsServers(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, 3)
+	const each = 400
+	var subscribers []*subscriber
+	for i, url := range f.urls {
+		subscribers = append(subscribers, follow(t, fmt.Sprint("node ", i), url, "kept-a"))
+	}
+	wait := f.publish(t, "kept-a", each, f.urls...)
+	eventually(t, "events come", func() error {
+		if subscribers[0].count() < each {
+			return errors.New("too few")
+		}
+		return nil
+	})
+	f.leader(t).signal(t, syscall.SIGKILL)
+	wait()
+	for _, s := range subscribers {
+		s.expect(t, sources, each)
+	}
+}
+
+func (f *fleet) leader(t *testing.T) *nats {
+	t.Helper()
+	nc, err := natsgo.Connect(f.nats[0].url())
+	must(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	must(t, err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	stream, err := js.Stream(ctx, "roost")
+	must(t, err)
+	for _, n := range f.nats {
+		if n.Name == stream.CachedInfo().Cluster.Leader {
+			return n
+		}
+	}
+	t.Fatalf("no server leads: %+v", stream.CachedInfo().Cluster)
+	return nil
+}
+
+func TestTheDefaultBusKeepsHistoryOverARestart(t *testing.T) {
+	data := t.TempDir()
+	args := []string{"--data", data, "--key", "key", "--secret", "secret", "--channels", `[{"match":"kept-*","history":{"count":10}}]`}
+	p, url, env := startServe(t, args...)
+	ctx, cancel := context.WithCancel(context.Background())
+	positions := make(chan client.Position, 1)
+	go func() {
+		_ = fleetClient(t, url).Subscribe(ctx, client.Subscription{
+			Channels: []string{"kept-a"}, Message: func(m client.Message) { positions <- *m.Position },
+			Subscribed: func(string) {
+				if err := fleetClient(t, url).Publish(ctx, client.Event{Channels: []string{"kept-a"}, Name: "e", Data: "first"}); err != nil {
+					t.Error(err)
+				}
+			},
+		})
+	}()
+	at := <-positions
+	cancel()
+	must(t, fleetClient(t, url).Publish(context.Background(), client.Event{Channels: []string{"kept-a"}, Name: "e", Data: "second"}))
+	if code, _, stderr := runRoost(t, env, append([]string{"serve", "--addr", "127.0.0.1:0"}, args...)...); code == 0 || !strings.Contains(stderr, data) || !strings.Contains(stderr, "--data") {
+		t.Errorf("a second server in the same folder: exit code %d, %s", code, stderr)
+	}
+	p.signal(t, syscall.SIGKILL)
+	p.wait(t)
+	_, url, _ = startServe(t, args...)
+	ctx, cancel = context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	var got string
+	_ = fleetClient(t, url).Subscribe(ctx, client.Subscription{
+		Channels: []string{"kept-a"}, Positions: map[string]client.Position{"kept-a": at},
+		Message: func(m client.Message) { got = m.Data; cancel() },
+		Missed:  func(string) { t.Error("not recovered"); cancel() },
+	})
+	if got != "second" {
+		t.Errorf("got %q, want the event that was acknowledged before the kill", got)
+	}
+}
