@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/roost-ws/roost/codec"
+import (
+	"slices"
+
+	"github.com/roost-ws/roost/codec"
+)
 
 // after is the messages that wait until one in fragments is whole: between its
 // fragments there is room for control frames only (RFC 6455 section 5.4).
@@ -45,8 +49,11 @@ func (c *Conn) goOn() {
 		if c.ReadyState() != Open {
 			return // at the end abandon tells of the rest, after what was sent before
 		}
-		w := a.messages[0]
-		a.messages = a.messages[1:]
+		i := a.next(c.is(flagFragment))
+		if i < 0 {
+			return
+		}
+		w := a.take(i)
 		if w.frame != nil {
 			a.size -= len(w.frame.b)
 			c.forget(w.frame)
@@ -57,11 +64,35 @@ func (c *Conn) goOn() {
 			continue
 		}
 		a.size -= len(w.payload)
-		c.push(w.header, w.payload, w.done)
+		if !w.header.Fin && c.is(flagDeflate) {
+			c.ext.deflate.compress = false // the rest of it is as this first fragment
+		}
+		c.pushPart(w.header, w.payload, w.done)
 		c.loop.bytes.Put(w.payload)
 	}
 	c.unset(flagAfter)
 	c.ext.after = nil
+}
+
+// next is the first message that may go, -1 for none: with a fragment on its way, only
+// what was sent to the connection alone, which is the next fragment.
+func (a *after) next(fragment bool) int {
+	for i := range a.messages {
+		if !fragment || a.messages[i].frame == nil {
+			return i
+		}
+	}
+	return -1
+}
+
+func (a *after) take(i int) waiting {
+	w := a.messages[i]
+	if i == 0 {
+		a.messages = a.messages[1:]
+	} else {
+		a.messages = slices.Delete(a.messages, i, i+1)
+	}
+	return w
 }
 
 // abandon gives up what waits, at c's end. Under mu.

@@ -29,8 +29,8 @@ func (c *Conn) admit(f *frame) bool {
 			return true
 		}
 		c.flush() // a turn's output, or a long pass: that is not the peer's fault
-		if c.ReadyState() != Open {
-			return false
+		if !c.is(flagBlocked) {
+			return c.ReadyState() == Open
 		}
 	}
 	switch t.opts.Slow {
@@ -118,7 +118,7 @@ func (c *Conn) dropOldest(t *Topic) {
 	for i := range a.messages {
 		if w := a.messages[i]; w.frame != nil && w.frame.topic == t {
 			a.size -= len(w.frame.b)
-			a.messages = append(a.messages[:i], a.messages[i+1:]...)
+			a.take(i)
 			w.frame.release()
 			return
 		}
@@ -169,12 +169,19 @@ func (c *Conn) keepLast(t *Topic) {
 // dropped, and the close frame is next. In state Open.
 func (c *Conn) hangUp(code CloseCode, reason string, err error) {
 	c.blame(err)
-	c.abandon()
 	if c.out != nil {
 		c.out.cut(&c.loop.bytes)
 	}
+	if c.is(flagAfter) {
+		for i := range c.ext.after.messages {
+			if w := &c.ext.after.messages[i]; w.done != nil {
+				c.outbox().mark(unsent(w.done))
+				w.done = nil
+			}
+		}
+		c.abandon()
+	}
 	c.sendClose(code, reason)
-	c.kick(markKick) // for the Done functions of what was dropped
 }
 
 // lag is what is queued of one topic.

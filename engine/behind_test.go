@@ -293,3 +293,101 @@ func TestTopicOptionsAreChecked(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is published while a message is sent in fragments waits for its last one, and
+// cannot keep it from being sent.
+func TestLastFragmentIsNotRefusedForWhatWaitsForIt(t *testing.T) {
+	for _, slow := range []SlowPolicy{SlowDrop, SlowClose} {
+		j := newJournal()
+		s := serve(t, ServerOptions{Handler: j.handler(), MaxOutbox: 1000, SlowPolicy: slow})
+		topic := NewTopic(s.Engine())
+		p, c := j.opened(t, s)
+		topic.Subscribe(c)
+		if err := c.SendWith(Text, []byte("a"), SendOptions{More: true}); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Repeat("p", 900)
+		topic.Publish(Text, []byte(text))
+		eventually(t, "the publication to wait", func() bool { return c.BufferedAmount() > 900 })
+		last := strings.Repeat("b", 200)
+		if err := c.SendText(last); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.wire(3 + 4 + 200); got != "\x01\x01a\x80\x7e\x00\xc8"+last {
+			t.Fatalf("%q", got)
+		}
+		p.want("text " + text)
+	}
+}
+
+// A fragment that is sent while a writer is open waits with its own rest, and what is
+// published goes behind both.
+func TestFragmentsBehindAWriterStayWhole(t *testing.T) {
+	for _, z := range []*DeflateOptions{nil, {Threshold: -1}} {
+		j := newJournal()
+		s := serve(t, ServerOptions{Handler: j.handler(), PerMessageDeflate: z})
+		topic := NewTopic(s.Engine())
+		c, _, d := j.dialled(t, s, Dialer{Options: ConnOptions{PerMessageDeflate: z}})
+		d.want(t, "open")
+		topic.Subscribe(c)
+		w, err := c.NextWriter(Text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		part := func(data string, more bool) {
+			t.Helper()
+			if err := c.SendWith(Text, []byte(data), SendOptions{More: more}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		publish := func(data string) {
+			t.Helper()
+			before := c.BufferedAmount()
+			topic.Publish(Text, []byte(data))
+			eventually(t, "the publication to wait", func() bool { return c.BufferedAmount() > before })
+		}
+		part("a", true)
+		publish("1")
+		part("b", false)
+		part("c", true)
+		publish("2")
+		if err := errors.Join(second(w.Write([]byte("w"))), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		d.want(t, "text w", "text ab", "text 1")
+		if _, err := c.NextWriter(Text); !errors.Is(err, ErrWriting) {
+			t.Fatal(err)
+		}
+		part("d", false)
+		part("e", false)
+		d.want(t, "text cd", "text 2", "text e")
+	}
+}
+
+// SlowCode tells a peer that does not read to come back, instead of cutting it off.
+func TestR9SlowCode(t *testing.T) {
+	j := newJournal()
+	s := serve(t, ServerOptions{Handler: j.handler(), MaxOutbox: 64 << 10, SlowCode: 4151, SendBuffer: 32 << 10})
+	c, reader, calls := j.dialled(t, s, Dialer{})
+	reader.Pause()
+	var err error
+	for err == nil {
+		err = c.Send(Binary, make([]byte, 10<<10))
+	}
+	if !errors.Is(err, ErrOutboxFull) || c.ReadyState() != Closing || c.BufferedAmount() > 11<<10 {
+		t.Fatal(err, c.ReadyState(), c.BufferedAmount())
+	}
+	reader.Resume()
+	for {
+		if call := receive(t, calls.calls, "the close"); strings.HasPrefix(call, "close") {
+			if call != "close 4151 too slow" {
+				t.Error(call)
+			}
+			break
+		}
+	}
+	j.want(t, "error "+err.Error(), "close 4151 too slow")
+	if _, err := NewServer(ServerOptions{NoServer: true, SlowCode: 1006}); err == nil {
+		t.Error("a close with 1006")
+	}
+}

@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"time"
+
+	"github.com/roost-ws/roost/codec"
 )
 
 // ConnOptions are what a Dialer says of its connections, and a server of its own. The
@@ -20,15 +22,17 @@ type ConnOptions struct {
 	MaxHeader          int   // bytes of the handshake's header block; 0 is 8 KiB, ReadBuffer the most
 	MaxOutbox          int   // bytes queued for one connection; 0 is 16 MiB
 	SlowPolicy         SlowPolicy
-	DisableAutoPong    bool // answer pings in Handler.Ping instead
-	SkipUTF8Validation bool // take text and close reasons as they come
+	SlowCode           CloseCode // of SlowClose: what waits is dropped and this sent; 0 terminates
+	DisableAutoPong    bool      // answer pings in Handler.Ping instead
+	SkipUTF8Validation bool      // take text and close reasons as they come
 
 	// MaxPendingAutoPongs is the most answers to pings that wait for a peer which
 	// does not read; at so many the connection is terminated. 0 is 60.
 	MaxPendingAutoPongs int
 
 	HandshakeTimeout time.Duration // 0 is 10 s
-	IdleTimeout      time.Duration // nothing came for so long: close 1001; 0 is off
+	IdleTimeout      time.Duration // nothing came for so long: close with IdleCode; 0 is off
+	IdleCode         CloseCode     // 0 is 1001
 	PingInterval     time.Duration // nothing came for so long: ping; for twice: terminate; 0 is off
 	CloseTimeout     time.Duration // from our close frame to the end; 0 is 30 s
 	WriteTimeout     time.Duration // the kernel took nothing for so long: terminate; 0 is off
@@ -45,6 +49,14 @@ func (o *ConnOptions) check() error {
 	}
 	if o.SlowPolicy > SlowDrop {
 		return fmt.Errorf("engine: SlowPolicy %d: want SlowClose or SlowDrop", o.SlowPolicy)
+	}
+	for _, code := range []CloseCode{o.SlowCode, o.IdleCode} {
+		if code == 0 {
+			continue
+		}
+		if err := codec.CheckClose(code, ""); err != nil {
+			return fmt.Errorf("engine: SlowCode %d, IdleCode %d: %w", o.SlowCode, o.IdleCode, err)
+		}
 	}
 	for _, d := range []struct {
 		name  string

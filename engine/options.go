@@ -120,6 +120,7 @@ type ServerOptions struct {
 	MaxHeader          int
 	MaxOutbox          int
 	SlowPolicy         SlowPolicy
+	SlowCode           CloseCode
 	DisableAutoPong    bool
 	SkipUTF8Validation bool
 
@@ -127,6 +128,7 @@ type ServerOptions struct {
 
 	HandshakeTimeout time.Duration
 	IdleTimeout      time.Duration
+	IdleCode         CloseCode
 	PingInterval     time.Duration
 	CloseTimeout     time.Duration
 	WriteTimeout     time.Duration
@@ -136,10 +138,10 @@ func (o *ServerOptions) conns() *ConnOptions {
 	return &ConnOptions{
 		PerMessageDeflate: o.PerMessageDeflate, DeflateConcurrency: o.DeflateConcurrency,
 		MaxPayload: o.MaxPayload, MaxFragments: o.MaxFragments, MaxHeader: o.MaxHeader,
-		MaxOutbox: o.MaxOutbox, SlowPolicy: o.SlowPolicy,
+		MaxOutbox: o.MaxOutbox, SlowPolicy: o.SlowPolicy, SlowCode: o.SlowCode,
 		DisableAutoPong: o.DisableAutoPong, SkipUTF8Validation: o.SkipUTF8Validation,
 		MaxPendingAutoPongs: o.MaxPendingAutoPongs,
-		HandshakeTimeout:    o.HandshakeTimeout, IdleTimeout: o.IdleTimeout, PingInterval: o.PingInterval,
+		HandshakeTimeout:    o.HandshakeTimeout, IdleTimeout: o.IdleTimeout, IdleCode: o.IdleCode, PingInterval: o.PingInterval,
 		CloseTimeout: o.CloseTimeout, WriteTimeout: o.WriteTimeout,
 	}
 }

@@ -231,7 +231,8 @@ func (o *outbox) replace(i int, f *frame) {
 	old.frame.release()
 }
 
-// cut drops what has not begun to leave.
+// cut drops what has not begun to leave. Its Done functions keep their place in the
+// line, and so their order.
 func (o *outbox) cut(b *codec.Bytes) {
 	keep := o.head
 	if keep < len(o.chunks) && (o.begun || o.chunks[keep].off > 0) {
@@ -241,11 +242,21 @@ func (o *outbox) cut(b *codec.Bytes) {
 		}
 	}
 	for i := keep; i < len(o.chunks); i++ {
-		o.size -= len(o.chunks[i].b) - o.chunks[i].off
-		o.drop(&o.chunks[i], ErrUnsent, b)
+		k := &o.chunks[i]
+		if k.done != nil {
+			o.chunks[keep] = chunk{done: unsent(k.done)}
+			keep++
+			continue
+		}
+		o.size -= len(k.b) - k.off
+		o.drop(k, nil, b)
 	}
+	clear(o.chunks[keep:])
 	o.chunks = o.chunks[:keep]
 }
+
+// unsent is done for a message that was dropped.
+func unsent(done func(error)) func(error) { return func(error) { done(ErrUnsent) } }
 
 // reset drops everything; senders that want to know are to be told.
 func (o *outbox) reset(b *codec.Bytes) {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -20,6 +21,8 @@ type policy struct {
 	maxPongs  int  // that wait for a full kernel; 0 is no limit
 	mask      bool // we are the client
 	slow      SlowPolicy
+	slowCode  CloseCode // 0 ends without a close frame
+	idleCode  CloseCode
 	maxOutbox int // bytes
 	highWater int // bytes
 	cork      int // bytes of a turn's output below which no limit is near
@@ -33,7 +36,8 @@ type policy struct {
 type SlowPolicy uint8
 
 const (
-	// SlowClose terminates the connection: it cannot miss a message in silence.
+	// SlowClose ends the connection: it cannot miss a message in silence. SlowCode says
+	// how.
 	SlowClose SlowPolicy = iota
 	// SlowDrop drops the message; Send returns an *OutboxError.
 	SlowDrop
@@ -94,6 +98,8 @@ func newPolicy(s *Server, o *ConnOptions) policy {
 		autoPong:  !o.DisableAutoPong,
 		maxPongs:  or(o.MaxPendingAutoPongs, defaultMaxPongs),
 		slow:      o.SlowPolicy,
+		slowCode:  o.SlowCode,
+		idleCode:  cmp.Or(o.IdleCode, CodeGoingAway),
 		maxOutbox: maxOutbox,
 		highWater: min(defaultHighWater, maxOutbox/2),
 		cork:      min(corkMax, defaultHighWater, maxOutbox/2) - codec.MaxHeader,

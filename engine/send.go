@@ -79,12 +79,11 @@ func (c *Conn) Send(op Opcode, data []byte) error {
 		return c.sendDeflated(op, data, &SendOptions{})
 	}
 	defer c.mu.Unlock()
+	if c.is(flagFragment | flagWriter) {
+		return c.sendPart(op, data, &SendOptions{}, 0)
+	}
 	if err := c.sendable(len(data)); err != nil {
 		return err
-	}
-	if c.is(flagFragment | flagWriter) {
-		c.sendPart(op, data, &SendOptions{}, 0)
-		return nil
 	}
 	c.push(codec.Header{Opcode: op, Fin: true, Length: int64(len(data))}, data, nil)
 	return nil
@@ -136,11 +135,14 @@ func (c *Conn) Flush() {
 }
 
 // sendable reports why a message of size bytes cannot be sent now. Under mu.
-func (c *Conn) sendable(size int) error {
+func (c *Conn) sendable(size int) error { return c.sendableOn(c.unsent(), size) }
+
+// sendableOn is sendable on top of queued bytes.
+func (c *Conn) sendableOn(queued, size int) error {
 	if s := c.ReadyState(); s != Open {
 		return &StateError{s}
 	}
-	if queued := c.unsent(); queued+size > c.policy.maxOutbox {
+	if queued+size > c.policy.maxOutbox {
 		return c.overflow(queued, size)
 	}
 	return nil
@@ -150,7 +152,11 @@ func (c *Conn) sendable(size int) error {
 func (c *Conn) overflow(queued, size int) error {
 	err := &OutboxError{Queued: queued, Size: size, Limit: c.policy.maxOutbox}
 	c.loop.stats.dropped.Add(1)
-	if c.policy.slow == SlowClose {
+	switch {
+	case c.policy.slow != SlowClose:
+	case c.policy.slowCode != 0:
+		c.hangUp(c.policy.slowCode, "too slow", err)
+	default:
 		c.blame(err)
 		c.kill()
 	}
@@ -161,30 +167,40 @@ func (c *Conn) overflow(queued, size int) error {
 func (c *Conn) sendFrame(op Opcode, payload []byte, o *SendOptions, rsv byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.sendable(len(payload)); err != nil {
-		return err
-	}
-	c.sendPart(op, payload, o, rsv)
-	return nil
+	return c.sendPart(op, payload, o, rsv)
 }
 
 // sendPart is push for what may be a fragment, or come between fragments. Under mu.
-func (c *Conn) sendPart(op Opcode, payload []byte, o *SendOptions, rsv byte) {
+func (c *Conn) sendPart(op Opcode, payload []byte, o *SendOptions, rsv byte) error {
+	waits := c.is(flagWriter) && !o.writer
+	queued := c.unsent()
+	if c.is(flagAfter) && !waits {
+		queued -= c.ext.after.size // it waits for this fragment, which must not wait for it
+	}
+	if err := c.sendableOn(queued, len(payload)); err != nil {
+		return err
+	}
 	h := codec.Header{Opcode: op, Fin: !o.More, Rsv: rsv, Masked: o.Mask, Length: int64(len(payload))}
-	if c.is(flagWriter) && !o.writer {
+	if waits {
 		c.waitAfter(h, payload, o.Done)
-		return
+		return nil
 	}
-	if c.is(flagFragment) {
-		h.Opcode = codec.Continuation
-	}
-	if o.More {
-		c.set(flagFragment)
-	} else {
-		c.unset(flagFragment)
-	}
-	c.push(h, payload, o.Done)
+	c.pushPart(h, payload, o.Done)
 	if !o.More && !o.writer {
 		c.goOn()
 	}
+	return nil
+}
+
+// pushPart is push for a message, or a fragment of one.
+func (c *Conn) pushPart(h codec.Header, payload []byte, done func(error)) {
+	if c.is(flagFragment) {
+		h.Opcode = codec.Continuation
+	}
+	if h.Fin {
+		c.unset(flagFragment)
+	} else {
+		c.set(flagFragment)
+	}
+	c.push(h, payload, done)
 }

@@ -78,10 +78,14 @@ func (p *simPeer) sends() {
 	size := w.rng.IntN(pick(w, []int{20, 300, 6000, 20_000, 80_000}))
 	if !w.faults {
 		size = 0 // it is to end a message, not to be refused
+		if p.partial && c.out == nil {
+			size = 1500
+		}
 	}
 	m := said{
 		data:   w.text(fmt.Sprintf("s%d/%d/", p.id, p.serial), size),
 		binary: w.chance(2),
+		before: w.counts,
 	}
 	p.serial++
 	op := Text
@@ -89,7 +93,7 @@ func (p *simPeer) sends() {
 		op = Binary
 	}
 	var o SendOptions
-	o.More = p.writer == nil && w.chance(12)
+	o.More = w.faults && w.chance(12)
 	if w.chance(5) {
 		o.Done = p.ticket()
 	}
@@ -107,12 +111,19 @@ func (p *simPeer) sends() {
 		}
 		return
 	}
-	if p.writer != nil {
-		p.writer.behind = append(p.writer.behind, m)
+	p.fragmented = p.fragmented || o.More
+	if wr := p.writer; wr != nil {
+		if last := len(wr.behind) - 1; wr.partial {
+			wr.behind[last].data += m.data
+		} else {
+			wr.behind = append(wr.behind, m)
+		}
+		wr.partial = o.More
 		return
 	}
 	if p.partial {
-		m.data, m.binary = string(p.parts)+m.data, p.want[len(p.want)-1].binary
+		first := p.want[len(p.want)-1]
+		m.data, m.binary, m.before = string(p.parts)+m.data, first.binary, first.before
 		p.want = p.want[:len(p.want)-1]
 	}
 	p.partial, p.parts = o.More, nil

@@ -100,9 +100,14 @@ func (w *world) checkOutbox(c *Conn) {
 	if n > 0 && !c.is(flagBlocked|flagBroken) && c.work.Load()&held == 0 {
 		w.fail("fd %d: %d bytes are queued, not blocked, and no turn is coming", c.fd, n)
 	}
-	if limit := c.policy.maxOutbox + 1024; c.unsent() > limit {
+	limit := c.policy.maxOutbox + 1024
+	if p := w.k.sockets[c.fd].peer; p.fragmented { // what waits for the last fragment counts for itself
+		limit += c.policy.maxOutbox
+	}
+	if c.unsent() > limit {
 		w.fail("fd %d: %d bytes are queued, limit %d", c.fd, c.unsent(), limit)
 	}
+	w.checkBehind(c)
 }
 
 // checkQuiet wants that nothing was forgotten when the engine only waits.

@@ -32,6 +32,7 @@ func (w *world) calm() {
 	for _, p := range w.peers {
 		w.checkHeard(p)
 	}
+	w.checkTopics()
 	if n := len(w.listener.backlog); n > 0 {
 		w.fail("%d connections were never accepted", n)
 	}
@@ -63,13 +64,15 @@ func (w *world) checkHeard(p *simPeer) {
 	}
 	want := p.missing()
 	switch {
+	case p.partial:
+		w.fail("peer %d: the last fragment was never let in", p.id)
 	case !p.opened:
 		w.fail("peer %d: open and not told", p.id)
 	case p.heard != len(p.said):
 		w.fail("peer %d: said %d messages, %d were delivered", p.id, len(p.said), p.heard)
 	case want != 0:
 		w.fail("peer %d: %d messages sent to it did not come", p.id, want)
-	case p.c.BufferedAmount() != 0 && !p.partial:
+	case p.c.BufferedAmount() != 0:
 		w.fail("peer %d: %d bytes are buffered, and it reads", p.id, p.c.BufferedAmount())
 	case len(p.dones) != 0:
 		w.fail("peer %d: all is sent, and Done of %v was not called", p.id, p.dones)
@@ -78,7 +81,7 @@ func (w *world) checkHeard(p *simPeer) {
 	}
 	for i := range p.tunes {
 		spans := p.tunes[i].spans
-		if n := len(spans); n > 0 && !p.partial && spans[n-1].to < 0 && spans[n-1].next != w.counts[i] && w.s.policy.slow == SlowClose {
+		if n := len(spans); n > 0 && spans[n-1].to < 0 && spans[n-1].next != w.counts[i] && w.lastArrives(i) {
 			w.fail("peer %d: topic %d has %d messages, its next is %d", p.id, i, w.counts[i], spans[n-1].next)
 		}
 	}

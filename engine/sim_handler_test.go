@@ -119,7 +119,10 @@ func (p *simPeer) hears(m Message) {
 func (p *simPeer) errs(err error) {
 	var full *OutboxError
 	var broke *codec.Error
+	var behind *BehindError
 	switch {
+	case errors.As(err, &behind):
+		p.fellBehind(behind)
 	case errors.As(err, &full):
 		if full.Queued+full.Size <= full.Limit {
 			p.w.fail("peer %d: %v", p.id, err)

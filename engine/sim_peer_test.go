@@ -48,23 +48,24 @@ type simPeer struct {
 	lost     bool // unread bytes may have been lost
 
 	// What the server knows.
-	c       *Conn
-	opened  bool
-	shut    bool // Close was called
-	inside  string
-	heard   int // of said
-	paused  bool
-	want    []said // sent to it and not yet read
-	parts   []byte // of a message in fragments
-	partial bool
-	writer  *writing
-	serial  int
-	dones   []int
-	tickets int
-	tunes   [2]tune
-	causes  []cause
-	seen    uint32 // as the engine has it
-	full    bool   // a write found no room
+	c          *Conn
+	opened     bool
+	shut       bool // Close was called
+	inside     string
+	heard      int // of said
+	paused     bool
+	want       []said // sent to it and not yet read
+	parts      []byte // of a message in fragments
+	partial    bool
+	writer     *writing
+	fragmented bool // a message was sent in fragments, once
+	serial     int
+	dones      []int
+	tickets    int
+	tunes      [2]tune
+	causes     []cause
+	seen       uint32 // as the engine has it
+	full       bool   // a write found no room
 }
 
 // said is a message and where its last byte is.
@@ -72,6 +73,7 @@ type said struct {
 	data   string
 	binary bool
 	end    int
+	before [2]int // of what was sent: how much was published by then
 }
 
 // cause is why a connection may end.

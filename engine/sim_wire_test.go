@@ -126,7 +126,7 @@ func (p *simPeer) got(fin bool, op codec.Opcode, payload []byte) {
 		}
 		p.ponged++
 	case codec.Close:
-		p.gotClose()
+		p.gotClose(payload)
 	case codec.Text, codec.Binary:
 		if p.op != 0 {
 			p.w.fail("peer %d: a message within a message", p.id)
@@ -167,10 +167,10 @@ func (p *simPeer) gotMessage(data string, bin bool) {
 }
 
 // gotClose wants all that was sent before to be there.
-func (p *simPeer) gotClose() {
+func (p *simPeer) gotClose(payload []byte) {
 	p.goodbye = true
 	p.w.log("peer %d gets close", p.id)
-	if n := p.missing(); n > 0 {
+	if n := p.missing(); n > 0 && !p.hungUpOn(payload) {
 		p.w.fail("peer %d: close came before %d messages sent to it, the first %.20q", p.id, n, p.want[0].data)
 	}
 	if p.polite && !p.over {
@@ -200,14 +200,18 @@ func (p *simPeer) gotPublished(data string) {
 		p.w.fail("peer %d: published %.20q: %v", p.id, data, err)
 		return
 	}
+	if len(p.want) > 0 && n >= p.want[0].before[topic] {
+		p.w.fail("peer %d: message %d of topic %d came before what was sent before it: %.20q", p.id, n, topic, p.want[0].data)
+	}
 	t := &p.tunes[topic]
 	for len(t.spans) > 0 {
 		s := &t.spans[0]
 		if n >= s.next && (s.to < 0 || n < s.to) {
-			if n != s.next && p.w.s.policy.slow == SlowClose {
+			if n != s.next && !p.w.drops(topic) {
 				break
 			}
 			s.next = n + 1
+			p.w.got[topic]++
 			return
 		}
 		if s.to < 0 {

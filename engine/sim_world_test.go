@@ -27,6 +27,7 @@ type world struct {
 	peers    []*simPeer
 	topics   [2]*Topic
 	counts   [2]int // published
+	got      [2]int // of those, by peers
 	verdicts []func()
 
 	flate  *codec.Flate
@@ -95,6 +96,7 @@ func (w *world) serve() {
 		WriteTimeout:       pick(w, []time.Duration{0, 0, 4 * time.Second}),
 		MaxOutbox:          pick(w, []int{2 << 10, 16 << 10, 64 << 10, 512 << 10}),
 		SlowPolicy:         pick(w, []SlowPolicy{SlowClose, SlowDrop}),
+		SlowCode:           pick(w, []CloseCode{0, simSlowCode}),
 		MaxConnsPerIP:      pick(w, []int{0, 0, 0, 5}),
 		MaxPayload:         100 << 10,
 		DeflateConcurrency: 1,
@@ -115,7 +117,7 @@ func (w *world) serve() {
 	s.listeners = append(s.listeners, in)
 	in.loop.post(order{kind: orderListen, in: in})
 	for i := range w.topics {
-		w.topics[i] = NewTopic(w.e)
+		w.topics[i] = w.newTopic()
 	}
 }
 

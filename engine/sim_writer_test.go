@@ -10,9 +10,10 @@ import (
 
 // writing is a message that goes out through a writer, and what waits for its end.
 type writing struct {
-	w      io.WriteCloser
-	m      said
-	behind []said
+	w       io.WriteCloser
+	m       said
+	behind  []said
+	partial bool // the last of behind has no end yet
 }
 
 // writes begins a message in parts, goes on with it, or ends it.
@@ -33,7 +34,7 @@ func (p *simPeer) writes() {
 				w.fail("peer %d: nobody writes, and %v", p.id, err)
 			}
 		case !p.refused(err, 0):
-			p.writer = &writing{w: writer, m: said{binary: m.binary}}
+			p.writer, p.fragmented = &writing{w: writer, m: said{binary: m.binary, before: w.counts}}, true
 			p.writePart(m.data)
 		}
 		return
@@ -63,6 +64,9 @@ func (p *simPeer) endWriter() {
 		p.cause("a message without an end")
 	} else if !p.refused(err, 0) {
 		p.want = append(append(p.want, wr.m), wr.behind...)
+		if p.partial = wr.partial; p.partial {
+			p.parts = []byte(p.want[len(p.want)-1].data)
+		}
 	}
 	if err := wr.w.Close(); !errors.Is(err, io.ErrClosedPipe) {
 		p.w.fail("peer %d: the writer's second Close: %v", p.id, err)

@@ -48,7 +48,7 @@ func (c *Conn) limit(passed, most uint32, act func(*Conn)) {
 
 func (c *Conn) idled() {
 	if c.ReadyState() == Open {
-		c.sendClose(CodeGoingAway, "idle")
+		c.sendClose(c.policy.idleCode, "idle")
 	}
 }
 

@@ -76,7 +76,7 @@ func (w *messageWriter) Close() error {
 	c, o := w.c, w.o
 	o.More = false
 	err := c.SendWith(w.op, nil, o)
-	if errors.Is(err, ErrOutboxFull) {
+	if errors.Is(err, ErrOutboxFull) && c.ReadyState() == Open {
 		c.Terminate() // nothing can follow a message without an end
 	}
 	if c.is(flagDeflate) {
