@@ -39,7 +39,13 @@ type Options struct {
 
 	fleetTick time.Duration // shorter in tests
 
-	DrainRate int // connections closed a second by Drain; 0: all at once
+	// How Drain sends clients elsewhere: DrainDelay after /readyz began to fail, so
+	// that a load balancer can notice, DrainRate connections a second are closed; 0
+	// is as many as it takes to be done in DrainWindow, default 5 s, and 100 at
+	// least. Clients that know how are told to come back spread over what is left
+	// of the window.
+	DrainDelay, DrainWindow time.Duration
+	DrainRate               int
 
 	Bus    Bus          // default: a MemoryBus of its own
 	Logger *slog.Logger // default: slog.Default
@@ -62,8 +68,9 @@ func (o *Options) fill() error {
 	if o.ActivityTimeout < time.Second || o.PongTimeout < time.Second {
 		return fmt.Errorf("push: activity timeout %v and pong timeout %v must be 1 s or more: clients count in seconds", o.ActivityTimeout, o.PongTimeout)
 	}
-	if o.MaxMessage < 0 || o.DrainRate < 0 {
-		return fmt.Errorf("push: MaxMessage %d and DrainRate %d must not be negative", o.MaxMessage, o.DrainRate)
+	o.DrainWindow = cmp.Or(o.DrainWindow, 5*time.Second)
+	if o.MaxMessage < 0 || o.DrainRate < 0 || o.DrainDelay < 0 || o.DrainWindow < 0 {
+		return fmt.Errorf("push: MaxMessage %d, DrainRate %d, DrainDelay %v and DrainWindow %v must not be negative", o.MaxMessage, o.DrainRate, o.DrainDelay, o.DrainWindow)
 	}
 	if err := o.Limits.fill(); err != nil {
 		return err

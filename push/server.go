@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +25,7 @@ type Server struct {
 	counts   counters
 	engine   atomic.Pointer[engine.Engine] // for metrics only
 	draining atomic.Bool
+	drain    drain
 
 	maxOutbox atomic.Int64 // of a connection, bytes
 	leave     func()       // the bus
@@ -230,41 +230,10 @@ func appendEvent(dst []byte, e *Event, channel string, data []byte) []byte {
 	return dst
 }
 
-// Drain makes /readyz fail, turns new connections away with 4100 and closes the
-// others with 4200, so that clients go to another server at once. At DrainRate
-// they leave spread over time and don't all arrive elsewhere in one moment. It
-// ends the dashboards' streams and returns when all have been told, or ctx's error when it ends first. Shutting
-// down the engine's server comes after it.
-func (s *Server) Drain(ctx context.Context) error {
-	s.draining.Store(true)
-	defer s.board.stop()
-	const slice = 100 * time.Millisecond
-	conns := s.conns.all()
-	batch := len(conns)
-	if s.opts.DrainRate > 0 {
-		batch = max(1, s.opts.DrainRate*int(slice)/int(time.Second))
-	}
-	for part := range slices.Chunk(conns, max(batch, 1)) {
-		for _, c := range part {
-			if ss := sessionOf(c); ss != nil { // else it was accepted in this moment
-				s.disconnect(c, ss.legacy, protocol.CodeReconnect, "server is shutting down: reconnect")
-			}
-		}
-		if s.opts.DrainRate == 0 {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(slice):
-		}
-	}
-	return ctx.Err()
-}
-
 // Close leaves the bus: nothing is delivered any more, and webhooks that wait
 // are given up. Connections are the engine's to close.
 func (s *Server) Close() error {
+	s.drain.stop()
 	s.fleet.close()
 	s.leave()
 	s.board.stop()

@@ -29,6 +29,13 @@ func (s *Server) verifyOrigin(r *engine.Request) error {
 // open greets a connection, or refuses it by a close code: a browser could not
 // read the status of a failed upgrade.
 func (s *Server) open(c *engine.Conn, r *engine.Request) {
+	if s.draining.Load() {
+		// By a close code and not by 503: after that pusher-js waits 15 s. Nothing of
+		// the request is looked at.
+		s.counts.refused.Add(1)
+		s.disconnect(c, false, protocol.CodeOverCapacity, "server is shutting down: try again")
+		return
+	}
 	query := r.Query()
 	version, _ := strconv.Atoi(query.Get("protocol")) // 0 is refused with the rest
 	a, code, msg := s.admit(r.Path(), query, version)
@@ -72,8 +79,6 @@ func (s *Server) admit(path string, query url.Values, version int) (a *app, code
 		return nil, protocol.CodeUnknownApp, "no app has this key: check the app key"
 	case a.now().Disabled:
 		return nil, protocol.CodeAppDisabled, "the app is disabled: enable it"
-	case s.draining.Load():
-		return nil, protocol.CodeOverCapacity, "server is shutting down: try again"
 	case query.Get("protocol") == "":
 		return nil, protocol.CodeNoProtocol, "no protocol version: add ?protocol=7"
 	case version < protocol.MinVersion || version > protocol.MaxVersion:

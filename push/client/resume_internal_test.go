@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/roost-ws/roost/push/protocol"
 )
@@ -42,5 +43,17 @@ func TestEventsHadAlreadyAreDropped(t *testing.T) {
 	event("again", "f", 1)
 	if want := []string{"c", "c"}; !slices.Equal(missed, want) || got[len(got)-1] != "again" || len(got) != 5 {
 		t.Errorf("got %v, missed %v", got, missed)
+	}
+}
+
+func TestAServerThatSendsUsElsewhereSaysWhen(t *testing.T) {
+	for data, want := range map[string]time.Duration{
+		`{"code":4200,"message":"","reconnect_after_ms":1500}`: 1500 * time.Millisecond,
+		`"{\"reconnect_after_ms\":7}"`:                         7 * time.Millisecond,
+		`{"code":4100}`:                                        0, `{"reconnect_after_ms":-5}`: 0, `{"reconnect_after_ms":"x"}`: 0, `7`: 0,
+	} {
+		if got := comeBack(protocol.Frame{Data: json.RawMessage(data)}); got != want {
+			t.Errorf("%s: %v, want %v", data, got, want)
+		}
 	}
 }

@@ -22,22 +22,22 @@ const (
 )
 
 // session is one connection: dial, be greeted, subscribe, read until it ends.
-// up reports whether the server had greeted us.
-func (c *Client) session(ctx context.Context, s *Subscription, last positions) (up bool, err error) {
+// up reports whether the server had greeted us, and after is when it wants us back.
+func (c *Client) session(ctx context.Context, s *Subscription, last positions) (up bool, after time.Duration, err error) {
 	conn, err := c.dial(ctx)
 	if err != nil {
-		return false, err
+		return false, 0, err
 	}
 	defer conn.CloseNow()
 	id, activity, err := greeting(ctx, conn)
 	if err != nil {
-		return false, closeError(err)
+		return false, 0, closeError(err)
 	}
 	if s.Connected != nil {
 		s.Connected(id)
 	}
 	if err := c.ask(ctx, conn, id, s.Channels, last); err != nil {
-		return true, closeError(err)
+		return true, 0, closeError(err)
 	}
 	// A ping needs a reader for its pong, so it has a goroutine of its own, and
 	// ends the reader by closing when no pong comes.
@@ -45,7 +45,8 @@ func (c *Client) session(ctx context.Context, s *Subscription, last positions) (
 	done := make(chan struct{})
 	go func() { defer close(done); keepAlive(ctx, conn, activity) }()
 	defer func() { cancel(); <-done }()
-	return true, closeError(listen(ctx, conn, s, last))
+	after, err = listen(ctx, conn, s, last)
+	return true, after, closeError(err)
 }
 
 func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
@@ -118,15 +119,17 @@ func (c *Client) ask(ctx context.Context, conn *websocket.Conn, id string, chann
 	return nil
 }
 
-func listen(ctx context.Context, conn *websocket.Conn, s *Subscription, last positions) error {
+func listen(ctx context.Context, conn *websocket.Conn, s *Subscription, last positions) (after time.Duration, err error) {
 	for {
 		f, err := read(ctx, conn)
 		if err != nil {
-			return err
+			return after, err
 		}
 		switch {
 		case f.Event == protocol.EventPing:
 			err = conn.Write(ctx, websocket.MessageText, protocol.AppendFrame(nil, protocol.EventPong, "", []byte("{}")))
+		case f.Event == protocol.EventError:
+			after = comeBack(f)
 		case f.Event == protocol.EventSubscriptionError:
 			err = refusal(f)
 		case f.Event == protocol.EventSubscribed:
@@ -135,9 +138,20 @@ func listen(ctx context.Context, conn *websocket.Conn, s *Subscription, last pos
 			err = last.heard(s, f)
 		}
 		if err != nil {
-			return err
+			return after, err
 		}
 	}
+}
+
+// comeBack is when a server that sends us elsewhere wants us to connect.
+func comeBack(f protocol.Frame) time.Duration {
+	var d struct {
+		After int64 `json:"reconnect_after_ms"`
+	}
+	if protocol.DecodeData(f.Data, &d) != nil {
+		return 0
+	}
+	return time.Duration(max(0, min(d.After, 1e9))) * time.Millisecond
 }
 
 func refusal(f protocol.Frame) error {

@@ -50,7 +50,8 @@ func (e *SubscriptionError) Error() string {
 }
 
 // Subscribe listens until ctx is done, and then returns ctx's error. It connects
-// again when the connection is lost: at once after codes 4200 to 4299, else
+// again when the connection is lost: after codes 4200 to 4299 at once, or when the
+// server says so, else
 // after a wait that doubles from MinBackoff to MaxBackoff, jittered over its
 // upper half so that a fleet doesn't come back as one. Events published while
 // it was away are delivered first, in order and once, where the server keeps the
@@ -73,7 +74,7 @@ func (c *Client) Subscribe(ctx context.Context, s Subscription) error {
 	maps.Copy(last, s.Positions)
 	rushed := false // the last time without a wait: not twice, or a server could spin us
 	for attempt := 0; ; attempt++ {
-		up, err := c.session(ctx, &s, last)
+		up, after, err := c.session(ctx, &s, last)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -86,7 +87,7 @@ func (c *Client) Subscribe(ctx context.Context, s Subscription) error {
 		wait := c.backoff(attempt)
 		rushed = up && !rushed && protocol.Immediate(int(websocket.CloseStatus(err)))
 		if rushed {
-			wait = 0
+			wait = min(after, c.opts.MaxBackoff)
 		}
 		if s.Disconnected != nil {
 			s.Disconnected(err, wait)

@@ -9,7 +9,8 @@
 // After a lost connection, events of a channel with history that were missed
 // arrive first, in order and once. When the server no longer has them, the
 // channel gets "roost:missed" instead: fetch the state anew. Waits before
-// connecting again grow and are jittered, so that clients don't return as one.
+// connecting again grow and are jittered, so that clients don't return as one,
+// and a server that sends its clients elsewhere says when to be there.
 //
 // options.positions: where to resume, by channel, from an earlier page.
 // options.minBackoff, options.maxBackoff: milliseconds, 1000 and 30000.
@@ -20,8 +21,9 @@
 export function resume(pusher, options = {}) {
   const positions = { ...options.positions };
   asPosition(pusher, positions);
-  filter(pusher, positions);
-  backOff(pusher.connection, options.minBackoff ?? 1000, options.maxBackoff ?? 30000);
+  const advice = { after: 0 }; // ms, of a server that sends us elsewhere
+  filter(pusher, positions, advice);
+  backOff(pusher.connection, advice, options.minBackoff ?? 1000, options.maxBackoff ?? 30000);
   return { positions };
 }
 
@@ -40,12 +42,12 @@ function asPosition(pusher, positions) {
 
 // filter sees each frame before pusher-js does. The transport is new with each
 // connection, and has brought nothing but the greeting when that is connected.
-function filter(pusher, positions) {
+function filter(pusher, positions, advice) {
   const watch = () => {
     const transport = pusher.connection.connection.transport;
     const emit = transport.emit.bind(transport);
     transport.emit = (name, message, ...rest) => {
-      const after = name === "message" ? take(pusher, positions, message.data) : () => {};
+      const after = name === "message" ? take(pusher, positions, advice, message.data) : () => {};
       if (!after) return transport; // had already
       const result = emit(name, message, ...rest);
       after();
@@ -57,10 +59,14 @@ function filter(pusher, positions) {
 }
 
 // take returns what to do once a frame was handled, or null to drop it.
-function take(pusher, positions, text) {
+function take(pusher, positions, advice, text) {
   let frame;
   try { frame = JSON.parse(text); } catch { return () => {}; }
   const channel = frame.channel;
+  if (frame.event === "pusher:error") {
+    const { reconnect_after_ms: ms } = typeof frame.data === "string" ? JSON.parse(frame.data) : frame.data ?? {};
+    advice.after = Number(ms) || 0;
+  }
   if (frame.event === "pusher_internal:subscription_succeeded") {
     const { position, recovered } = typeof frame.data === "string" ? JSON.parse(frame.data) : frame.data ?? {};
     const missed = channel in positions && !recovered;
@@ -76,17 +82,78 @@ function take(pusher, positions, text) {
 
 // backOff spreads the waits. The server may ask for one immediate return; two in
 // a row would let it spin us.
-function backOff(connection, min, max) {
+function backOff(connection, advice, min, max) {
   const retryIn = connection.retryIn.bind(connection);
   let attempt = 0, rushed = false;
   connection.bind("connected", () => { attempt = 0; });
   connection.retryIn = (delay) => {
     if (delay === 0 && !rushed) {
       rushed = true;
-      return retryIn(0);
+      const wait = Math.max(0, Math.min(max, advice.after));
+      advice.after = 0;
+      return retryIn(wait);
     }
     rushed = false;
     const wait = Math.min(max, min * 2 ** attempt++);
     return retryIn(wait / 2 + Math.random() * wait / 2);
   };
+}
+
+// authorizer returns a channelAuthorization.customHandler for pusher-js that asks
+// the backend once for many channels, and after a lost connection at a random
+// moment, so that clients who all come back don't stampede it. (What the backend
+// signs holds for one connection, so it can't be kept for the next.)
+//
+//   import { authorizer } from "/roost.js";
+//   new Pusher(key, { …, channelAuthorization: { customHandler: authorizer("/pusher/auths") } });
+//
+// The endpoint gets POST {"socket_id":…,"channels":[…]} and answers
+// {"channels":{NAME:{"auth":…,"channel_data":…},…}}; a channel that it leaves out
+// is refused.
+//
+// options.spread: ms over which clients ask after a lost connection, 2000.
+// options.headers: of the request, or a function that returns them.
+export function authorizer(endpoint, options = {}) {
+  let batch = null;
+  return ({ socketId, channelName }, done) => {
+    if (batch?.socketId !== socketId) {
+      const wait = batch ? Math.random() * (options.spread ?? 2000) : 0;
+      batch = { socketId, wait, waiting: new Map() };
+    }
+    const own = batch;
+    if (own.waiting.size === 0) {
+      setTimeout(() => {
+        const waiting = own.waiting;
+        own.waiting = new Map();
+        own.wait = 0;
+        if (own === batch) authorize(endpoint, options, socketId, waiting); // else the connection is gone
+      }, own.wait + gather);
+    }
+    own.waiting.set(channelName, done);
+  };
+}
+
+const gather = 10, most = 100; // ms in which channels are gathered; channels in one request
+
+async function authorize(endpoint, options, socketId, waiting) {
+  const names = [...waiting.keys()];
+  for (let i = 0; i < names.length; i += most) {
+    const channels = names.slice(i, i + most);
+    let signed = {}, failed = null;
+    try {
+      const headers = typeof options.headers === "function" ? options.headers() : options.headers;
+      const response = await fetch(endpoint, {
+        method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/json", ...headers },
+        body: JSON.stringify({ socket_id: socketId, channels }),
+      });
+      if (!response.ok) throw new Error(endpoint + " answered " + response.status);
+      signed = (await response.json()).channels ?? {};
+    } catch (error) {
+      failed = error;
+    }
+    for (const name of channels) {
+      if (signed[name]) waiting.get(name)(null, signed[name]);
+      else waiting.get(name)(failed ?? new Error("channel " + name + " was refused"), null);
+    }
+  }
 }
