@@ -16,7 +16,7 @@ func (c *Conn) push(h codec.Header, data []byte, done func(error)) {
 	if h.Masked || c.policy.mask {
 		h.Masked, h.Mask = true, newMask()
 	}
-	if c.out == nil && done == nil && !c.is(flagTLS) {
+	if done == nil && !c.is(flagTLS) && (c.out == nil || len(data) > largeFrame && !c.is(flagBlocked) && c.out.fresh()) {
 		c.loop.stats.sent(1, len(data))
 		c.writeNow(h, data)
 		return
@@ -29,6 +29,11 @@ func (c *Conn) push(h codec.Header, data []byte, done func(error)) {
 		out.mark(done)
 	}
 	c.queued()
+}
+
+// fresh reports whether nothing waits in o, not even a Done function.
+func (o *outbox) fresh() bool {
+	return o.size == 0 && (len(o.chunks) == 0 || len(o.chunks) == 1 && o.chunks[0].done == nil)
 }
 
 // outbox returns c's outbox, made if need be.
@@ -69,6 +74,10 @@ func (c *Conn) letGo() {
 // smallFrame is up to where copying a payload behind its header is cheaper than
 // a writev of two slices.
 const smallFrame = 4 << 10
+
+// largeFrame is from where writing a payload at once, from where it lies, is cheaper
+// than copying it behind a turn's output.
+const largeFrame = 8 << 10
 
 // writeNow writes a frame outside of any turn, with nothing queued before it, and
 // queues what the kernel does not take.
