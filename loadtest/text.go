@@ -201,6 +201,9 @@ func count[T int | int64 | uint64](n T) string {
 func rate(x float64) string   { return count(int64(x + 0.5)) }
 func amount(x float64) string { return count(int64(x)) }
 
+// Span writes a duration with three digits, as reports do.
+func Span(d time.Duration) string { return span(d) }
+
 // span writes a duration with three digits.
 func span(d time.Duration) string {
 	unit := time.Nanosecond

@@ -37,7 +37,7 @@ var agentsFlags = []string{"agents", "listen-agents", "agents-via", "agents-toke
 const ahead = 300 * time.Millisecond
 
 // lead has agents do the run.
-func (a *agentFlags) lead(ctx context.Context, cmd *cobra.Command, o loadtest.Options) (*loadtest.Report, error) {
+func (a *agentFlags) lead(ctx context.Context, cmd *cobra.Command, o loadtest.Options, say func(string)) (*loadtest.Report, error) {
 	if a.agents > o.Conns {
 		return nil, usagef("--agents %d: there are only %d connections; each agent needs one", a.agents, o.Conns)
 	}
@@ -50,10 +50,9 @@ func (a *agentFlags) lead(ctx context.Context, cmd *cobra.Command, o loadtest.Op
 		return nil, err
 	}
 	defer host.Close()
-	stderr := cmd.ErrOrStderr()
-	fmt.Fprintf(stderr, "waiting for %d agents: roost loadtest agent --join nats://%s\n", a.agents, host.Addr())
+	say(fmt.Sprintf("waiting for %d agents: roost loadtest agent --join nats://%s", a.agents, host.Addr()))
 	members, err := host.Accept(ctx, a.agents, func(name string, c team.Clock) {
-		fmt.Fprintf(stderr, "%s joined; its clock is %v off, known to ± %v\n", name, c.Offset.Round(time.Microsecond), c.Bound.Round(time.Microsecond))
+		say(fmt.Sprintf("%s joined; its clock is %v off, known to ± %v", name, c.Offset.Round(time.Microsecond), c.Bound.Round(time.Microsecond)))
 	})
 	if errors.Is(err, context.Canceled) {
 		return nil, errors.New("interrupted before all agents had joined")

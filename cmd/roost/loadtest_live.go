@@ -9,71 +9,61 @@ import (
 	"github.com/roost-ws/roost/loadtest"
 )
 
-// liveLine shows a run's progress: on a terminal one line that changes, elsewhere
-// a line now and then.
-type liveLine struct {
-	w        io.Writer
-	terminal bool
-	quiet    bool
-	width    int // of the line that stands
-	stage    string
-	last     loadtest.Progress
-	lastAt   time.Time
-	shown    time.Time
+// liveView shows a run while it goes on. Its methods are called from one goroutine.
+type liveView interface {
+	notice(loadtest.Notice)
+	say(text string) // a line that stays
+	progress(loadtest.Progress)
+	end() // takes the view away, so that what follows stands alone
 }
 
-// plainEvery is how often a line is printed where lines stay.
-const plainEvery = 5 * time.Second
-
-func newLiveLine(w io.Writer, quiet bool) *liveLine {
-	l := &liveLine{w: w, quiet: quiet}
-	if f, ok := w.(*os.File); ok {
-		info, err := f.Stat()
-		l.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+// newLiveView is a screen on a terminal that is ours, and else lines. interrupt ends the run.
+func newLiveView(stderr io.Writer, quiet bool, title string, interrupt func()) liveView {
+	if f, ok := stderr.(*os.File); ok && !quiet && ownsTerminal(f) {
+		return newLiveScreen(f, title, interrupt)
 	}
-	return l
+	return &liveLines{w: stderr, quiet: quiet}
 }
 
-func (l *liveLine) notice(n loadtest.Notice) {
-	l.end()
-	fmt.Fprintf(l.w, "roost: %s\n  remedy: %s\n", n.Problem, n.Remedy)
+// liveLines prints a line now and then.
+type liveLines struct {
+	w      io.Writer
+	quiet  bool
+	stage  string
+	last   loadtest.Progress
+	lastAt time.Time
 }
 
-func (l *liveLine) progress(p loadtest.Progress) {
+// linesEvery is how often a line is printed, and whenever a stage begins.
+const linesEvery = 5 * time.Second
+
+func noticeText(n loadtest.Notice) string {
+	return fmt.Sprintf("roost: %s\n  remedy: %s", n.Problem, n.Remedy)
+}
+
+func (l *liveLines) notice(n loadtest.Notice) { l.say(noticeText(n)) }
+func (l *liveLines) say(text string)          { fmt.Fprintln(l.w, text) }
+
+func (l *liveLines) progress(p loadtest.Progress) {
 	now := time.Now()
-	before, since := l.last, now.Sub(l.lastAt).Seconds()
-	if p.Stage != l.stage {
-		before, since = p, 1
-		l.stage, l.shown = p.Stage, time.Time{}
-	}
-	l.last, l.lastAt = p, now
-	if l.quiet || !l.terminal && now.Sub(l.shown) < plainEvery {
+	if l.quiet || p.Stage == l.stage && now.Sub(l.lastAt) < linesEvery {
 		return
 	}
-	l.shown = now
 	text := fmt.Sprintf("%s %.1f s", p.Stage, p.Elapsed.Seconds())
 	if p.Of > 0 {
 		text += fmt.Sprintf(" of %.0f", p.Of.Seconds())
 	}
 	text += fmt.Sprintf(": %d open, %d failed", p.Open, p.Failed)
-	if opened := p.Opened - before.Opened; opened > 0 {
-		text += fmt.Sprintf(", %.0f connections a second", float64(opened)/since)
+	if since := now.Sub(l.lastAt).Seconds(); p.Stage == l.stage && since > 0 {
+		if opened := p.Opened - l.last.Opened; opened > 0 {
+			text += fmt.Sprintf(", %.0f connections a second", float64(opened)/since)
+		}
+		if messages := p.Messages - l.last.Messages; messages > 0 {
+			text += fmt.Sprintf(", %.0f messages a second", float64(messages)/since)
+		}
 	}
-	if messages := p.Messages - before.Messages; messages > 0 {
-		text += fmt.Sprintf(", %.0f messages a second", float64(messages)/since)
-	}
-	if !l.terminal {
-		fmt.Fprintln(l.w, text)
-		return
-	}
-	fmt.Fprintf(l.w, "\r%-*s", l.width, text)
-	l.width = len(text)
+	l.stage, l.last, l.lastAt = p.Stage, p, now
+	fmt.Fprintln(l.w, text)
 }
 
-// end takes the line away, so that what follows stands alone.
-func (l *liveLine) end() {
-	if l.width > 0 {
-		fmt.Fprintf(l.w, "\r%*s\r", l.width, "")
-		l.width = 0
-	}
-}
+func (l *liveLines) end() {}

@@ -27,16 +27,19 @@ func (l *loadtestFlags) run(cmd *cobra.Command, url string, scenario runScenario
 		p.report, err = scenario(cmd.Context(), o)
 		return err
 	}
-	live := newLiveLine(cmd.ErrOrStderr(), l.quiet)
-	o.Notice, o.Progress = live.notice, live.progress
+	if l.agents.agents > 0 && l.procs > 1 {
+		return usagef("--agents and --procs: start several agents on a machine instead")
+	}
 	ctx, stop := untilInterrupted(cmd.Context(), cmd.ErrOrStderr())
 	defer stop()
+	ctx, interrupt := context.WithCancel(ctx)
+	defer interrupt()
+	live := newLiveView(cmd.ErrOrStderr(), l.quiet, cmd.Name()+" "+url, interrupt)
+	o.Notice, o.Progress = live.notice, live.progress
 	var report *loadtest.Report
 	switch {
-	case l.agents.agents > 0 && l.procs > 1:
-		return usagef("--agents and --procs: start several agents on a machine instead")
 	case l.agents.agents > 0:
-		report, err = l.agents.lead(ctx, cmd, o)
+		report, err = l.agents.lead(ctx, cmd, o, live.say)
 	case l.procs > 1:
 		report, err = l.fork(ctx, cmd, o)
 	default:
