@@ -83,15 +83,32 @@ func (e Expectation) Check(r *Report) error {
 	if r.Interrupted {
 		return fmt.Errorf("%w: %s: the run was interrupted", ErrExpectation, e.text)
 	}
+	f, ok := e.of(r)
+	if !ok {
+		return fmt.Errorf("%w: %s: this run has no %s", ErrExpectation, e.text, e.figure)
+	}
+	if !compare(f.Value, e.op, e.limit) {
+		return fmt.Errorf("%w: %s: it is %s", ErrExpectation, e.text, f.Text())
+	}
+	return nil
+}
+
+// of is the figure that e is about.
+func (e Expectation) of(r *Report) (f Figure, ok bool) {
 	all := r.Figures()
 	i := slices.IndexFunc(all, func(f Figure) bool { return f.Name == e.figure })
 	if i < 0 {
-		return fmt.Errorf("%w: %s: this run has no %s", ErrExpectation, e.text, e.figure)
+		return f, false
 	}
-	if !compare(all[i].Value, e.op, e.limit) {
-		return fmt.Errorf("%w: %s: it is %s", ErrExpectation, e.text, all[i].Text())
+	return all[i], true
+}
+
+// is tells what the figure is.
+func (e Expectation) is(r *Report) string {
+	if f, ok := e.of(r); ok {
+		return "it is " + f.Text()
 	}
-	return nil
+	return "there is no " + e.figure
 }
 
 func compare(a float64, op string, b float64) bool {

@@ -80,6 +80,7 @@ func (r *Report) mergeScenario(o *Report) error {
 		mergeInto(&r.Churn, o.Churn),
 		mergeInto(&r.Push, o.Push),
 		mergeInto(&r.Slow, o.Slow),
+		mergeInto(&r.Find, o.Find),
 	)
 }
 

@@ -30,6 +30,7 @@ type Report struct {
 
 	Churn *ChurnReport `json:"churn,omitempty"`
 	Slow  *SlowReport  `json:"slow,omitempty"`
+	Find  *FindReport  `json:"find,omitempty"`
 
 	// Members are the processes that did the run together; empty when it was one.
 	Members []Member `json:"members,omitempty"`

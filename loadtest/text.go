@@ -39,6 +39,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.Broadcast != nil {
 		r.Broadcast.writeText(line)
 	}
+	if r.Find != nil {
+		r.Find.writeText(line)
+	}
 	if r.Slow != nil {
 		r.Slow.writeText(line)
 	}

@@ -19,7 +19,7 @@ limited it: connections and messages a second, latency from a histogram, the ser
 it runs on this machine), and why connections failed.
 
 Before the first connection it compares what the run needs with what this machine allows, and prints the commands that mend it.
-Ctrl-C ends a run with the report so far. The exit code is 1 when no connection could be opened or replies were corrupt,
+Ctrl-C ends a run with the report so far. The exit code is 1 when no connection could be opened, replies were corrupt, or find found nothing,
 4 when an expectation failed (--expect), and 3 when diff finds a figure worse.`,
 		Example: `  roost loadtest idle ws://127.0.0.1:8080/ --conns 15k
   roost loadtest echo ws://127.0.0.1:8081/ --conns 1000 --inflight 16`,
@@ -28,7 +28,7 @@ Ctrl-C ends a run with the report so far. The exit code is 1 when no connection 
 		SuggestionsMinimumDistance: 2,
 	}
 	cmd.AddCommand(newLoadtestIdleCommand(), newLoadtestEchoCommand(), newLoadtestBroadcastCommand(), newLoadtestChurnCommand(),
-		newLoadtestSlowCommand(),
+		newLoadtestSlowCommand(), newLoadtestFindCommand(),
 		newLoadtestPushCommand(),
 		newLoadtestReportCommand(), newLoadtestDiffCommand(), newLoadtestHelperCommand(), newLoadtestAgentCommand())
 	for _, c := range cmd.Commands() {
@@ -119,6 +119,9 @@ counts from then, so that a server that stalls cannot hide it (coordinated omiss
 func verdict(r *loadtest.Report) error {
 	if r.Connections.Opened == 0 && !r.Interrupted {
 		return fmt.Errorf("none of %d connections could be opened; see the failures above", r.Connections.Wanted)
+	}
+	if f := r.Find; f != nil && f.Found == 0 && !r.Interrupted {
+		return fmt.Errorf("not even %g held: %s: %s", f.From, f.Ended, f.Why)
 	}
 	for _, f := range r.Failures {
 		if f.Cause == "corrupt" || f.Cause == "protocol" || f.Cause == "pusher-protocol" {
