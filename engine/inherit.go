@@ -70,3 +70,14 @@ func (s *Server) StopAccepting() {
 		in.loop.post(order{kind: orderUnlisten, in: in})
 	}
 }
+
+// Handshakes counts the connections that are not yet upgraded. It looks at each
+// connection.
+func (s *Server) Handshakes() (n int) {
+	s.each(func(c *Conn) {
+		if c.ReadyState() == Connecting {
+			n++
+		}
+	})
+	return n
+}

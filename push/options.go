@@ -53,6 +53,10 @@ type Options struct {
 
 const minToken = 16
 
+// Check returns the error that New would return for o, but for that of joining the
+// bus.
+func (o Options) Check() error { return o.fill() }
+
 func (o *Options) fill() error {
 	if err := o.fillApps(); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -27,8 +28,9 @@ type appEntry struct {
 	AuthTimeout string `json:"auth_timeout"`
 }
 
-// apply completes o. The app of --key is made up unless it, or --apps, is given.
-func (l *appLists) apply(o *push.Options) error {
+// apply completes o. The app of --key is made up unless it, or --apps, is given: made
+// says what was made up before.
+func (l *appLists) apply(o *push.Options, made kept) error {
 	var entries []appEntry
 	if err := readList("apps", l.apps, &entries); err != nil {
 		return err
@@ -56,13 +58,9 @@ func (l *appLists) apply(o *push.Options) error {
 		o.App, o.Apps = o.Apps[0], o.Apps[1:]
 		return nil
 	}
-	made := push.RandomApp()
-	if o.App.Key == "" {
-		o.App.Key = made.Key
-	}
-	if o.App.Secret == "" {
-		o.App.Secret = made.Secret
-	}
+	random := push.RandomApp()
+	o.App.Key = cmp.Or(o.App.Key, made.Key, random.Key)
+	o.App.Secret = cmp.Or(o.App.Secret, made.Secret, random.Secret)
 	return nil
 }
 

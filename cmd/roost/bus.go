@@ -51,6 +51,9 @@ type memoryBus struct{ *push.MemoryBus }
 
 func (memoryBus) Close() error { return nil }
 
+// exclusive reports whether only one process may have the bus.
+func (b *busSettings) exclusive() bool { return b.bus == "embedded" }
+
 func (b *busSettings) open(log *slog.Logger) (closingBus, error) {
 	b.nats.Logger = log
 	switch {

@@ -51,22 +51,22 @@ func (e *echoCommand) run(cmd *cobra.Command) error {
 		// What may come must be able to go back, also when compressing makes it longer.
 		e.options.MaxOutbox = max(e.options.MaxOutbox, int(e.options.MaxPayload+e.options.MaxPayload/64)+64<<10)
 	}
-	return e.life.run(cmd, func(log *slog.Logger) (server, error) {
-		s, err := e.listen(log)
+	return e.life.run(cmd, func(in *launch) (server, error) {
+		s, err := e.listen(in)
 		if err != nil {
-			return nil, explainListen(e.options.Addr, "--addr", err)
+			return nil, in.explain(e.options.Addr, err)
 		}
 		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "echo on %s://%s/\n", e.tls.scheme("ws"), s.sockets.Addr()); err != nil {
-			log.Warn("stdout", "err", err)
+			in.log.Warn("stdout", "err", err)
 		}
 		return s, nil
 	})
 }
 
-func (e *echoCommand) listen(log *slog.Logger) (*echoServer, error) {
-	e.options.Config.Logger = log
+func (e *echoCommand) listen(in *launch) (*echoServer, error) {
+	e.options.Config.Logger, e.options.Inherit = in.log, in.fds
 	var err error
-	if e.options.TLS, err = e.tls.config(log); err != nil {
+	if e.options.TLS, err = e.tls.config(in.log); err != nil {
 		return nil, err
 	}
 	eng, err := engine.New(e.options.Config)
@@ -85,6 +85,7 @@ func (e *echoCommand) listen(log *slog.Logger) (*echoServer, error) {
 	if err != nil {
 		return nil, errors.Join(err, eng.Close())
 	}
+	in.tell(e.options.Addr, sockets.Addr())
 	return &echoServer{eng, sockets}, nil
 }
 
@@ -100,6 +101,18 @@ func (s *echoServer) Shutdown(ctx context.Context) error {
 }
 
 func (s *echoServer) conns() int { return int(s.engine.Stats().Conns) }
+
+func (s *echoServer) listener() *engine.Server { return s.sockets }
+
+func (s *echoServer) kept() kept { return kept{} }
+
+func (s *echoServer) release(context.Context) error { return nil }
+
+// reload has nothing to do: changed certificates count without a signal.
+func (s *echoServer) reload(log *slog.Logger) error {
+	log.Info("echo reads no settings again: send SIGUSR2 for a new process to take over")
+	return nil
+}
 
 // echoHandler ignores Send's error: the connection is gone or over its limit,
 // and the engine has dealt with it.

@@ -2,17 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 	"time"
 
+	"github.com/roost-ws/roost/engine"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
 // life is what every server command does around its server: the process-wide
-// limits at the start, and the orderly end.
+// limits at the start, reloads and replacement while it runs, and the orderly end.
 type life struct {
 	grace       time.Duration
 	gcPercent   int
@@ -32,12 +37,16 @@ func (l *life) register(f *pflag.FlagSet) {
 type server interface {
 	Shutdown(ctx context.Context) error // waits for connections to close, and ends those left when ctx ends
 	conns() int                         // open now
+	listener() *engine.Server           // whose sockets the next process gets
+	kept() kept                         // what the next process is told
+	release(ctx context.Context) error  // gives up what only one process may have; Shutdown follows
+	reload(log *slog.Logger) error      // reads the settings again; an error means that nothing has changed
 }
 
-// run starts a server, waits for the first signal, and gives the server the
-// grace to end. Signals are caught before start, so that whoever waits for what
-// start prints may send one.
-func (l *life) run(cmd *cobra.Command, start func(*slog.Logger) (server, error)) error {
+// run starts a server, does what signals ask for until the first that ends it, and
+// gives the server the grace to end. Signals are caught before start, so that
+// whoever waits for what start prints may send one.
+func (l *life) run(cmd *cobra.Command, start func(*launch) (server, error)) error {
 	log, err := newLogger(cmd)
 	if err != nil {
 		return err
@@ -45,6 +54,10 @@ func (l *life) run(cmd *cobra.Command, start func(*slog.Logger) (server, error))
 	outliveReaders()
 	ctx, giveBack := untilInterrupted(cmd.Context(), cmd.ErrOrStderr())
 	defer giveBack()
+	asked := make(chan os.Signal, 1) // more of them ask for the same
+	signal.Notify(asked, syscall.SIGHUP)
+	notifyHandover(asked)
+	defer signal.Stop(asked)
 	l.limitMemory(cmd)
 	logDescriptorLimit(log)
 	stopProfiler, err := startProfiler(l.pprof, log)
@@ -52,12 +65,69 @@ func (l *life) run(cmd *cobra.Command, start func(*slog.Logger) (server, error))
 		return err
 	}
 	defer stopProfiler()
-	s, err := start(log)
+	s, err := l.begin(log, start)
 	if err != nil {
 		return err
 	}
-	<-ctx.Done()
-	return l.shutdown(cmd, s)
+	return l.serve(ctx, cmd, s, asked, manager{log})
+}
+
+// begin takes over what the process before this one, or the service manager, left
+// open, and lets them know when the server serves.
+func (l *life) begin(log *slog.Logger, start func(*launch) (server, error)) (server, error) {
+	from, err := findPredecessor()
+	if err != nil {
+		return nil, err
+	}
+	in := &launch{log: log, from: from}
+	if err := in.inherit(); err != nil {
+		return nil, err
+	}
+	s, err := start(in)
+	if err != nil {
+		return nil, err
+	}
+	if err := from.ready(); err != nil {
+		log.Warn("the process before this one could not be told that it may end", "err", err)
+	}
+	manager{log}.ready()
+	return s, nil
+}
+
+// serve does what signals ask for until ctx ends.
+func (l *life) serve(ctx context.Context, cmd *cobra.Command, s server, asked <-chan os.Signal, m manager) error {
+	living, dies := context.WithCancel(context.Background())
+	defer dies()
+	m.watchdog(living)
+	for {
+		select {
+		case <-ctx.Done():
+			m.stopping()
+			return l.shutdown(cmd, s)
+		case sig := <-asked:
+			if sig == syscall.SIGHUP {
+				m.reloading()
+				if err := s.reload(m.log); err != nil {
+					m.log.Error("settings not read again: those before stay in use", "err", err)
+				}
+				m.ready()
+				continue
+			}
+			m.log.Info("starting the process that takes over")
+			pid, err := l.handOver(ctx, s)
+			if errors.Is(err, errNoWayBack) {
+				return errors.Join(fmt.Errorf("hand-over: %w", err), l.shutdown(cmd, s))
+			}
+			if err != nil {
+				m.log.Error("no process takes over: this one goes on", "err", err)
+				continue
+			}
+			m.succeeded(pid)
+			m.log.Info("another process serves now", "pid", pid)
+			settle(ctx, s.listener())
+			return l.shutdown(cmd, s)
+		}
+	}
 }
 
 func (l *life) limitMemory(cmd *cobra.Command) {

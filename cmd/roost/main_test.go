@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,15 +57,26 @@ type process struct {
 // startRoost runs roost with no environment of its own but env.
 func startRoost(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
+	return startProcess(t, roostCommand(t, env, args...))
+}
+
+func roostCommand(t *testing.T, env []string, args ...string) *exec.Cmd {
+	t.Helper()
 	cmd := exec.Command(roostBinary, args...)
 	cmd.Env = append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}, env...)
-	return startProcess(t, cmd)
+	return cmd
 }
 
 func startProcess(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
 	stderr := &transcript{}
 	cmd.Stderr = stderr
+	return startHeard(t, cmd, stderr)
+}
+
+// startHeard starts cmd, whose stderr gets into the transcript.
+func startHeard(t *testing.T, cmd *exec.Cmd, stderr *transcript) *process {
+	t.Helper()
 	r, w, err := os.Pipe()
 	must(t, err)
 	cmd.Stdout = w

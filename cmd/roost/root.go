@@ -21,6 +21,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	fmt.Fprintf(stderr, "roost: %v\n", err)
+	refuseHandover(err)
 	code := exitCode(err)
 	if code == exitUsage {
 		fmt.Fprintf(stderr, "Usage: %s\nRun '%s --help' for more.\n", cmd.UseLine(), cmd.CommandPath())

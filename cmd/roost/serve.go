@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,11 @@ type serveCommand struct {
 }
 
 func newServeCommand() *cobra.Command {
+	cmd, _ := newServe()
+	return cmd
+}
+
+func newServe() (*cobra.Command, *serveCommand) {
 	var s serveCommand
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -51,7 +57,7 @@ that only this user can read, where roost pub and roost sub find them.`,
 	f.Lookup("ping-interval").Usage = "ping connections that stay silent this long, 0 for --activity-timeout"
 	f.Lookup("idle-timeout").Usage = "end a connection that stays silent this long, 0 for --activity-timeout plus --pong-timeout"
 	s.life.register(f)
-	return cmd
+	return cmd, &s
 }
 
 func registerPushFlags(f *pflag.FlagSet, o *push.Options) {
@@ -80,65 +86,122 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 	if err := checkAddr(s.listen.Addr); err != nil {
 		return err
 	}
-	return s.life.run(cmd, func(log *slog.Logger) (server, error) {
-		p, err := s.open(log)
+	return s.life.run(cmd, func(in *launch) (server, error) {
+		p, err := s.open(in)
 		if err != nil {
 			return nil, err
 		}
-		hello := greeting{app: s.push.App, scheme: s.tls.scheme("http"), addr: p.sockets.Addr(), token: p.push.Token(), history: s.bus.history(), console: p.push.ConsoleURL}
-		if p.forget, err = push.WriteLocal(hello.local()); err != nil {
-			log.Warn("roost pub and roost sub won't find this server by themselves", "err", err)
-		}
+		p.settings = texts(cmd.Flags())
+		p.leaveCredentials(in.log)
+		hello := p.greeting()
 		if err := hello.print(cmd.OutOrStdout()); err != nil {
-			log.Warn("stdout", "err", err)
+			in.log.Warn("stdout", "err", err)
 		}
 		return p, nil
 	})
 }
 
 // open starts what serve runs, from the inside out.
-func (s *serveCommand) open(log *slog.Logger) (*pushServer, error) {
-	if err := s.lists.apply(&s.push); err != nil {
-		return nil, usageError{err}
-	}
-	s.push.MaxMessage = int(s.listen.MaxPayload)
-	s.push.Logger, s.listen.Config.Logger, s.push.Version = log, log, buildVersion()
-	var err error
-	if s.listen.TLS, err = s.tls.config(log); err != nil {
+func (s *serveCommand) open(in *launch) (*pushServer, error) {
+	made := in.from.made()
+	if err := s.complete(made); err != nil {
 		return nil, err
 	}
-	bus, err := s.bus.open(log)
+	s.push.Token = cmp.Or(s.push.Token, made.Token)
+	s.push.Logger, s.listen.Config.Logger, s.listen.Inherit = in.log, in.log, in.fds
+	s.push.Version = buildVersion()
+	var err error
+	if s.listen.TLS, err = s.tls.config(in.log); err != nil {
+		return nil, err
+	}
+	eng, err := engine.New(s.listen.Config)
 	if err != nil {
 		return nil, err
+	}
+	s.listen.Engine = eng
+	bus, err := s.openBus(in)
+	if err != nil {
+		return nil, errors.Join(err, eng.Close())
 	}
 	s.push.Bus = bus
 	p, err := push.New(s.push)
 	if err != nil {
-		return nil, errors.Join(usageError{err}, bus.Close())
+		return nil, errors.Join(usageError{err}, bus.Close(), eng.Close())
 	}
-	eng, err := engine.New(s.listen.Config)
-	if err != nil {
-		return nil, errors.Join(err, p.Close(), bus.Close())
-	}
-	s.listen.Engine = eng
 	sockets, err := engine.NewServer(p.Options(s.listen))
 	if err != nil {
-		err = explainListen(s.listen.Addr, "--addr", err)
-		return nil, errors.Join(err, eng.Close(), p.Close(), bus.Close())
+		return nil, errors.Join(in.explain(s.listen.Addr, err), eng.Close(), p.Close(), bus.Close())
 	}
-	return &pushServer{push: p, bus: bus, engine: eng, sockets: sockets}, nil
+	in.tell(s.listen.Addr, sockets.Addr())
+	return &pushServer{command: s, push: p, bus: bus, engine: eng, sockets: sockets}, nil
+}
+
+// complete checks what the flags say together, and fills in what they leave open.
+func (s *serveCommand) complete(made kept) error {
+	if err := s.lists.apply(&s.push, made); err != nil {
+		return usageError{err}
+	}
+	s.push.MaxMessage = int(s.listen.MaxPayload)
+	if err := s.push.Check(); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// openBus has the process before this one give up the bus's folder at the last
+// moment, when all else that can fail is known not to.
+func (s *serveCommand) openBus(in *launch) (closingBus, error) {
+	if s.bus.exclusive() {
+		if err := in.from.release(in.log); err != nil {
+			return nil, err
+		}
+	}
+	return s.bus.open(in.log)
 }
 
 // pushServer is the push server with the sockets that it is served on.
 type pushServer struct {
-	push    *push.Server
-	bus     io.Closer
-	engine  *engine.Engine
-	sockets *engine.Server
-	forget  func() error // deletes the credentials file; nil when there is none
+	command  *serveCommand     // as it was started, but for what reload changes
+	settings map[string]string // by flag, likewise
+	push     *push.Server
+	bus      io.Closer
+	engine   *engine.Engine
+	sockets  *engine.Server
+	forget   func() error // deletes the credentials file; nil when there is none
 }
 
 func (p *pushServer) conns() int { return int(p.engine.Stats().Conns) }
+
+func (p *pushServer) listener() *engine.Server { return p.sockets }
+
+// kept is passed on so that clients and the console's user go on with what was made
+// up for them. What was configured, the next process reads for itself.
+func (p *pushServer) kept() kept {
+	a := p.command.push.App
+	return kept{Key: a.Key, Secret: a.Secret, Token: p.push.Token()}
+}
+
+// release closes the bus. Connections have been told to leave by then: they get
+// nothing more from here, and catch up where they go.
+func (p *pushServer) release(ctx context.Context) error {
+	return errors.Join(p.push.Drain(ctx), p.push.Close(), p.bus.Close())
+}
+
+func (p *pushServer) greeting() greeting {
+	return greeting{
+		app: p.command.push.App, scheme: p.command.tls.scheme("http"), addr: p.sockets.Addr(),
+		token: p.push.Token(), history: p.command.bus.history(), console: p.push.ConsoleURL,
+	}
+}
+
+// leaveCredentials lets the commands of this user find the server.
+func (p *pushServer) leaveCredentials(log *slog.Logger) {
+	hello := p.greeting()
+	var err error
+	if p.forget, err = push.WriteLocal(hello.local()); err != nil {
+		log.Warn("roost pub and roost sub won't find this server by themselves", "err", err)
+	}
+}
 
 // Shutdown tells clients to go to another server, waits for them to leave, and
 // ends whoever is left when ctx does.

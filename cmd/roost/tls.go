@@ -27,6 +27,12 @@ func (t *tlsFiles) scheme(plain string) string {
 	return plain + "s"
 }
 
+// check is config's error.
+func (t *tlsFiles) check() error {
+	_, err := t.config(slog.New(slog.DiscardHandler))
+	return err
+}
+
 // config is nil without the flags.
 func (t *tlsFiles) config(log *slog.Logger) (*tls.Config, error) {
 	switch {
