@@ -78,12 +78,13 @@ func (p *process) handOver(t *testing.T, pid int) int {
 	return p.heirs(t)[n]
 }
 
-// dials is how many connections the tests make across restarts.
+// dials is how many connections the tests make across restarts: ROOST_TEST_DIALS, or
+// few.
 func dials(t *testing.T) int {
 	t.Helper()
 	n, err := strconv.Atoi(os.Getenv("ROOST_TEST_DIALS"))
 	if err != nil {
-		return 2000
+		return fewDials
 	}
 	return n
 }
