@@ -26,6 +26,8 @@ type listener struct {
 	// Owned by the loop's goroutine.
 	ready   bool // there may be more to accept
 	starved bool // out of descriptors or memory: tried again every tick
+	gate    gate // of AcceptRate
+	holding bool // connections wait in the kernel's queue until the gate opens: looked at every tick
 }
 
 // acceptBatch bounds what one turn of a loop accepts.
@@ -44,7 +46,7 @@ func (s *Server) listen() error {
 	}
 	for i, fd := range fds {
 		l := s.e.loops[i%len(s.e.loops)]
-		s.listeners = append(s.listeners, &listener{srv: s, loop: l, fd: fd, spread: len(fds) < len(s.e.loops)})
+		s.listeners = append(s.listeners, &listener{srv: s, loop: l, fd: fd, spread: len(fds) < len(s.e.loops), gate: newGate(s.opts.AcceptRate, len(fds))})
 	}
 	s.listening(s.e.sys.Local(fds[0]))
 	for _, in := range s.listeners {
@@ -117,6 +119,11 @@ func (in *listener) acceptSome() {
 }
 
 func (in *listener) acceptOne() {
+	passed := in.gate.pass(in.loop.e.start)
+	if in.holding = !passed && in.srv.tls != nil; in.holding {
+		in.ready = false // under TLS a peer could not read why it is refused
+		return
+	}
 	fd, from, err := in.loop.sys.Accept(in.fd)
 	switch err {
 	case nil:
@@ -124,9 +131,17 @@ func (in *listener) acceptOne() {
 			in.starved = false
 			in.loop.e.log.Info("accepting again")
 		}
+		if !passed {
+			in.loop.stats.accepted.Add(1)
+			in.loop.turnAway(fd, in.gate.answer())
+			return
+		}
 		in.admit(fd, from)
 	case syscall.EAGAIN:
 		in.ready = false
+		if passed {
+			in.gate.giveBack()
+		}
 	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
 		// The connections wait in the backlog; an edge will not tell of them again.
 		in.ready = false
@@ -143,8 +158,9 @@ func (in *listener) acceptOne() {
 	}
 }
 
-// retry looks again, once a tick, after the system was out of something.
-func (in *listener) retry() { in.ready = in.ready || in.starved }
+// retry looks again, once a tick, after the system was out of something or the
+// rate was reached.
+func (in *listener) retry() { in.ready = in.ready || in.starved || in.holding }
 
 // Answers to connections above a limit, sent without reading their request.
 var (

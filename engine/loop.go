@@ -111,7 +111,7 @@ func (l *loop) busy() bool {
 func (l *loop) due() time.Time {
 	at, ok := l.wheel.next()
 	for _, in := range l.listeners {
-		if in.starved {
+		if in.starved || in.holding {
 			at, ok = l.now.Load()+1, true
 		}
 	}

@@ -109,6 +109,11 @@ type ServerOptions struct {
 
 	// MaxConnsPerIP is the most connections from one address; 0 is no limit.
 	MaxConnsPerIP int
+	// AcceptRate is how many connections a second are taken from the listener, for
+	// long, and a quarter of that at once; 0 is no limit. Those above it are answered
+	// 503 with a Retry-After of 1 to 8 s, before their request is read; under TLS,
+	// where they could not read that, they wait in the kernel's queue (Backlog).
+	AcceptRate int
 
 	// What follows is as in ConnOptions.
 
@@ -161,6 +166,9 @@ func (o *ServerOptions) check() error {
 	}
 	if err := o.checkAddr(); err != nil {
 		return err
+	}
+	if o.AcceptRate < 0 {
+		return fmt.Errorf("engine: AcceptRate %d: want at least 1, or 0 for no limit", o.AcceptRate)
 	}
 	if o.TLS != nil && o.listenAddr() == "" {
 		return errors.New("engine: TLS is for a listener of our own: give Addr or Port, or let the http.Server do it")

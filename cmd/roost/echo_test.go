@@ -51,7 +51,7 @@ func readUntil(t *testing.T, c *websocket.Conn, want string) {
 func TestEveryTuningFlagStartsAServerThatEchoes(t *testing.T) {
 	_, url := startEcho(t, "--loops", "2", "--workers", "8", "--dispatch", "loop", "--batch", "64", "--read-buffer", "16KiB",
 		"--backlog", "256", "--reuseport", "--rcvbuf", "64KiB", "--sndbuf", "64KiB", "--defer-accept", "1s", "--busy-poll", "50us",
-		"--max-conns", "100", "--max-conns-per-ip", "50", "--max-payload", "1MiB", "--max-outbox", "2MiB", "--handshake-timeout", "5s",
+		"--max-conns", "100", "--accept-rate", "10000", "--max-conns-per-ip", "50", "--max-payload", "1MiB", "--max-outbox", "2MiB", "--handshake-timeout", "5s",
 		"--idle-timeout", "1m", "--ping-interval", "30s", "--gc-percent", "200", "--memory-limit", "1GiB", "--log-level", "debug", "--log-format", "json")
 	c := dialGorilla(t, url)
 	must(t, c.WriteMessage(websocket.TextMessage, []byte("hello")))

@@ -43,6 +43,7 @@ func registerSocketFlags(f *pflag.FlagSet, o *engine.ServerOptions) {
 func registerLimitFlags(f *pflag.FlagSet, o *engine.ServerOptions, maxPayload int64) {
 	size(f, &o.MaxPayload, "max-payload", maxPayload, 1, 1<<40, "largest message taken from a client; larger ones close it with 1009")
 	size(f, &o.MaxOutbox, "max-outbox", 16<<20, 1<<10, 1<<40, "most bytes queued for one slow client")
+	count(f, &o.AcceptRate, "accept-rate", 0, 0, 1<<20, "connections a second that are let in, the others are told to come back by 503; 0 for no limit")
 	count(f, &o.MaxConnsPerIP, "max-conns-per-ip", 0, 0, math.MaxInt32, "most connections from one address, 0 for no limit")
 	duration(f, &o.HandshakeTimeout, "handshake-timeout", 10*time.Second, time.Hour, "how long a client may take over the opening handshake")
 	duration(f, &o.IdleTimeout, "idle-timeout", 0, 30*24*time.Hour, "close a connection that stays silent this long, 0 for never")
