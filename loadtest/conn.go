@@ -110,7 +110,7 @@ func (l *loop) read(c *conn, hangup bool) {
 		}
 		l.feed(c, in)
 		l.flush(c)
-		if n < len(l.in) && !hangup && l.tls == nil {
+		if n < len(l.in) && !hangup && !l.plan.usesTLS() {
 			return
 		}
 	}

@@ -66,7 +66,7 @@ func (l *loop) dial(c *conn) {
 	if l.slow.has(l.id(c)) {
 		buffer = slowBuffer
 	}
-	fd, err := sock.ConnectBuffered(l.target.addr, l.source(c), buffer)
+	fd, err := sock.ConnectBuffered(l.endpoint(c).addr, l.source(c), buffer)
 	if err == nil {
 		err = l.adopt(c, fd)
 	}
@@ -120,7 +120,7 @@ func (l *loop) connected(c *conn) {
 		l.end(c, err)
 		return
 	}
-	if l.tls != nil {
+	if l.plan.usesTLS() {
 		l.secure(c)
 		return
 	}
@@ -130,11 +130,11 @@ func (l *loop) connected(c *conn) {
 // upgrade writes the request for it.
 func (l *loop) upgrade(c *conn) {
 	c.state = connShaking
-	at := len(l.out)
-	l.out = append(l.out, l.request...)
+	at, e := len(l.out), l.endpoint(c)
+	l.out = append(l.out, e.request...)
 	var key [keySize]byte
 	l.key(c, &key)
-	copy(l.out[at+l.keyAt:], key[:])
+	copy(l.out[at+e.keyAt:], key[:])
 	l.flush(c)
 }
 

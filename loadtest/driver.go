@@ -1,9 +1,7 @@
 package loadtest
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
 	"net/netip"
 	"sync"
 	"time"
@@ -13,12 +11,9 @@ import (
 
 // plan is what all loops of a run share. It does not change.
 type plan struct {
-	target      target
-	request     []byte // the upgrade request, with a key to be put in
-	keyAt       int
+	endpoints   []endpoint
 	sources     []netip.Addr
 	protocols   []string
-	tls         *tls.Config          // nil without TLS
 	offer       *codec.DeflateConfig // nil without deflate
 	flate       *codec.Flate
 	timeout     time.Duration
@@ -58,10 +53,11 @@ func newDriver(ctx context.Context, scenario string, o Options, maxPayload int, 
 	if err := o.normalize(); err != nil {
 		return nil, err
 	}
-	t, err := resolve(ctx, o.URL)
+	all, err := o.targets(ctx)
 	if err != nil {
 		return nil, err
 	}
+	t := all[0]
 	d := &driver{o: o, server: o.server(t), kernel: openKernelProbe(), before: ownCPU()}
 	d.report = &Report{Version: ReportVersion, Scenario: scenario, URL: o.URL, Started: time.Now(), Notices: []Notice{}, Server: d.server.describe()}
 	for _, n := range preflight(&o, t, d.server) {
@@ -70,7 +66,7 @@ func newDriver(ctx context.Context, scenario string, o Options, maxPayload int, 
 	}
 	d.ctx, d.cancel = context.WithCancelCause(ctx)
 	d.sampler = newSampler(d)
-	d.plan = newPlan(&o, t, int64(maxPayload))
+	d.plan = newPlan(&o, all, int64(maxPayload))
 	for i := range o.Loops {
 		share := o.Conns / o.Loops
 		if i < o.Conns%o.Loops {
@@ -93,18 +89,18 @@ func newDriver(ctx context.Context, scenario string, o Options, maxPayload int, 
 	return d, nil
 }
 
-func newPlan(o *Options, t target, maxPayload int64) *plan {
-	key := codec.NewKey()
-	request := codec.AppendUpgradeRequest(nil, t.host, t.path, key, o.Protocols, o.Deflate.offer().Offer(), o.Header)
+func newPlan(o *Options, all []target, maxPayload int64) *plan {
 	now := time.Now()
 	p := &plan{
-		target: t, request: request, keyAt: bytes.Index(request, []byte(key)),
 		sources: o.Sources, protocols: o.Protocols, timeout: o.Timeout,
 		connectRate: o.ConnectRate / float64(o.Loops),
 		maxDialling: max(1, o.Dialing/o.Loops),
 		maxPayload:  maxPayload, loops: o.Loops, slow: o.slow, first: uint32(o.firstConn),
 		seed: mix(uint64(now.UnixNano())), base: now,
-		tls: t.tlsConfig(o.TLS), offer: o.Deflate.offer(),
+		offer: o.Deflate.offer(),
+	}
+	for _, t := range all {
+		p.endpoints = append(p.endpoints, newEndpoint(o, t))
 	}
 	if p.offer != nil {
 		p.flate = codec.NewFlate(max(1, p.offer.Level), o.Loops)

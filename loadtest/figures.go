@@ -46,6 +46,9 @@ var figureSpecs = map[string]figureSpec{
 	"redial-p50": {Duration, -1, true}, "redial-p99": {Duration, -1, true}, "redial-max": {Duration, -1, false},
 	"close-p50": {Duration, -1, true}, "close-p99": {Duration, -1, true}, "close-max": {Duration, -1, false},
 	"unclean": {Number, -1, true}, "leaked-descriptors": {Number, -1, true}, "grown-bytes": {Bytes, -1, false}, "kept-bytes": {Bytes, -1, false},
+	"cut": {Number, 0, false}, "unreturned": {Number, -1, true}, "attempts": {Number, -1, false}, "attempt-rate": {Number, 0, false},
+	"back-p50": {Duration, -1, true}, "back-p90": {Duration, -1, false}, "back-p99": {Duration, -1, true}, "back-all": {Duration, -1, false},
+	"recovered": {Number, 0, false}, "unrecovered": {Number, -1, true},
 	"dropped": {Number, -1, true}, "published": {Number, 0, false}, "unpublished": {Number, -1, true}, "publish-errors": {Number, -1, true},
 	"publish-p50": {Duration, -1, true}, "publish-p99": {Duration, -1, false}, "server-cpu-publish": {Duration, -1, true},
 	"found":          {Number, 1, true},
@@ -65,7 +68,7 @@ func (r *Report) Figures() []Figure {
 	c := &r.Connections
 	add("opened", float64(c.Opened))
 	add("failed", float64(c.Failed))
-	if r.Push != nil {
+	if r.Push != nil || r.Storm != nil && r.Storm.Events != nil {
 		add("dropped", float64(c.Lost)) // what is lost there is deliveries
 	} else {
 		add("lost", float64(c.Lost))
@@ -96,6 +99,9 @@ func (r *Report) Figures() []Figure {
 	}
 	if r.Push != nil {
 		r.Push.figures(add)
+	}
+	if r.Storm != nil {
+		r.Storm.figures(add)
 	}
 	if r.Idle != nil {
 		r.Idle.figures(add)

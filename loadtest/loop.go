@@ -42,6 +42,7 @@ type loop struct {
 
 	conns []conn
 	table []*conn // by descriptor
+	where []uint8 // by slot, the endpoint it goes to; nil where there is one
 	ramp  ramp
 	anew  redials
 	dials []uint32 // slots that were dialled and may not have settled
@@ -108,7 +109,7 @@ func newLoop(p *plan, index, conns int) (*loop, error) {
 		asked:      never,
 		settled:    make(chan struct{}),
 	}
-	if p.tls != nil || p.offer != nil {
+	if p.usesTLS() || p.offer != nil {
 		l.layers = make([]layer, conns)
 	}
 	if p.offer != nil {
@@ -118,6 +119,7 @@ func newLoop(p *plan, index, conns int) (*loop, error) {
 	for i := range l.conns {
 		l.conns[i] = conn{fd: -1, slot: uint32(i)}
 	}
+	l.spread()
 	if err := l.timer.open(l); err != nil {
 		return nil, errors.Join(fmt.Errorf("loadtest: %w", err), poll.Close())
 	}

@@ -81,6 +81,7 @@ func (r *Report) mergeScenario(o *Report) error {
 		mergeInto(&r.Push, o.Push),
 		mergeInto(&r.Slow, o.Slow),
 		mergeInto(&r.Find, o.Find),
+		mergeInto(&r.Storm, o.Storm),
 	)
 }
 

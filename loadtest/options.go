@@ -17,6 +17,7 @@ import (
 // read.
 type Options struct {
 	URL       string      // ws://host[:port]/path?query, or wss
+	More      []string    // URLs of more servers; connections take all in turn
 	Header    http.Header // more fields for the handshake; those RFC 6455 gives a meaning are ignored
 	Protocols []string    // subprotocols to offer; one of them must be chosen
 

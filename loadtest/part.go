@@ -52,9 +52,11 @@ func (p Part) check(conns int) error {
 
 // The moments at which the parts of a run wait for each other.
 const (
-	MeetReady   = "ready"   // all is prepared, nothing dialled
-	MeetOpen    = "open"    // no handshake is under way any more
-	MeetMeasure = "measure" // measured and drained; connections are about to be closed
+	MeetReady      = "ready"      // all is prepared, nothing dialled
+	MeetOpen       = "open"       // no handshake is under way any more
+	MeetSubscribed = "subscribed" // [Push] and [Storm]: subscriptions are answered, nothing published
+	MeetCut        = "cut"        // [Storm]: about to be cut
+	MeetMeasure    = "measure"    // measured and drained; connections are about to be closed
 )
 
 // meet waits until all parts of the run are at a moment, or the run ends. Alone it

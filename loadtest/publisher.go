@@ -51,8 +51,9 @@ type publishers struct {
 	apis  []api // in the order in which they are tried
 	all   []*publisher
 	done  sync.WaitGroup
-	ended chan struct{} // closed when all have published what they had to
-	ctx   context.Context
+	ended chan struct{}   // closed when all have published what they had to
+	run   context.Context // requests end with the run
+	ctx   context.Context // waits end with the publishing, whose last requests are answered
 	stop  context.CancelFunc
 }
 
@@ -74,9 +75,10 @@ func publish(d *driver, p *Pusher, s *schedule, stamp *eventStamp, urls []string
 		}
 		all.all = append(all.all, &publisher{publishers: all, published: newPublished(), index: uint32(i), sleeper: sleeper})
 	}
+	all.run = d.ctx
 	all.ctx, all.stop = context.WithCancel(d.ctx)
 	for _, one := range all.all {
-		all.done.Go(one.run)
+		all.done.Go(one.work)
 	}
 	go func() {
 		all.done.Wait()
@@ -144,8 +146,8 @@ type publisher struct {
 	body    []byte
 }
 
-// run publishes until the schedule or the run ends.
-func (p *publisher) run() {
+// work publishes until the schedule or the run ends.
+func (p *publisher) work() {
 	defer p.http.close()
 	for p.seek() {
 		wait := p.s.dueAt(p.next) - p.plan.clock()
@@ -210,9 +212,9 @@ func (p *publisher) post() {
 		p.body = append(p.body, `]}`...)
 	}
 	begun := p.plan.clock()
-	err := p.http.post(p.ctx, &p.apis[p.at], p.p, method, p.body, p.plan.timeout)
+	err := p.http.post(p.run, &p.apis[p.at], p.p, method, p.body, p.plan.timeout)
 	if err != nil {
-		if p.ctx.Err() == nil {
+		if p.run.Err() == nil {
 			p.failures.add(connOpen, err)
 			p.at = (p.at + 1) % len(p.apis)
 		}

@@ -57,6 +57,7 @@ func (p Push) Run(ctx context.Context) (*Report, error) {
 	m.d = d
 	d.connect()
 	subscribed(d, m.pushers)
+	d.meet(MeetSubscribed)
 	if d.report.Connections.Opened > 0 && d.ctx.Err() == nil {
 		if d.report.Push, err = m.measure(); err != nil {
 			d.stop()

@@ -34,6 +34,9 @@ type pusherServer struct {
 	answer func(request int) (status int)
 	// subscribe may refuse a subscription.
 	subscribe func(channel string) bool
+	// resume, when not nil, has the server keep history. It is called with the number of the resumption and
+	// the events missed, numbered by channel; it returns which are sent, and whether that is said to be all.
+	resume func(resumption int, missed []int) (replay []int, recovered bool)
 
 	mu       sync.Mutex
 	sockets  int
@@ -41,10 +44,12 @@ type pusherServer struct {
 	channels map[string][]*websocket.Conn
 	events   map[string]int
 	pings    int
+	resumed  int
+	log      map[string][]string // frames, by channel
 }
 
 func servePusher(t *testing.T, s *pusherServer) (url string) {
-	s.t, s.channels, s.events = t, make(map[string][]*websocket.Conn), make(map[string]int)
+	s.t, s.channels, s.events, s.log = t, make(map[string][]*websocket.Conn), make(map[string]int), make(map[string][]string)
 	if s.deliver == nil {
 		s.deliver = func(_, _ int, send func()) { send() }
 	}
@@ -103,6 +108,10 @@ func (s *pusherServer) join(c *websocket.Conn, id string, data json.RawMessage) 
 	var d struct {
 		Channel, Auth string
 		ChannelData   string `json:"channel_data"`
+		Position      *struct {
+			Epoch string
+			Seq   int
+		}
 	}
 	if err := json.Unmarshal(data, &d); err != nil {
 		s.t.Error(err)
@@ -122,7 +131,27 @@ func (s *pusherServer) join(c *websocket.Conn, id string, data json.RawMessage) 
 		return
 	}
 	s.channels[d.Channel] = append(s.channels[d.Channel], c)
-	s.write(c, `{"event":"pusher_internal:subscription_succeeded","channel":"`+d.Channel+`","data":"{}"}`)
+	if s.resume == nil {
+		s.write(c, `{"event":"pusher_internal:subscription_succeeded","channel":"`+d.Channel+`","data":"{}"}`)
+		return
+	}
+	from, recovered := len(s.log[d.Channel]), false
+	var replay []int
+	if p := d.Position; p != nil {
+		if p.Epoch != "e" || p.Seq > from {
+			s.t.Errorf("position %+v of an event that was not sent", p)
+		}
+		var missed []int
+		for n := p.Seq; n < from; n++ {
+			missed = append(missed, n)
+		}
+		replay, recovered = s.resume(s.resumed, missed)
+		s.resumed++
+	}
+	s.write(c, fmt.Sprintf(`{"event":"pusher_internal:subscription_succeeded","channel":"%s","data":"{\"recovered\":%t,\"position\":{\"epoch\":\"e\",\"seq\":%d}}"}`, d.Channel, recovered, from))
+	for _, n := range replay {
+		s.write(c, s.log[d.Channel][n])
+	}
 }
 
 func (s *pusherServer) write(c *websocket.Conn, text string) {
@@ -178,11 +207,16 @@ func (s *pusherServer) check(r *http.Request, body []byte) {
 func (s *pusherServer) send(event, channel, data string, except *websocket.Conn) {
 	n := s.events[channel]
 	s.events[channel]++
+	frame := `{"channel":"` + channel + `", "data":` + data + `, "event":"` + event + `"}`
+	if s.resume != nil {
+		frame = fmt.Sprintf(`%s,"position":{"epoch":"e","seq":%d}}`, frame[:len(frame)-1], n+1)
+		s.log[channel] = append(s.log[channel], frame)
+	}
 	for i, c := range s.channels[channel] {
 		if c == except {
 			continue
 		}
-		s.deliver(i, n, func() { s.write(c, `{"channel":"`+channel+`", "data":`+data+`, "event":"`+event+`"}`) })
+		s.deliver(i, n, func() { s.write(c, frame) })
 	}
 }
 

@@ -27,6 +27,7 @@ type Report struct {
 
 	Broadcast *BroadcastReport `json:"broadcast,omitempty"`
 	Push      *PushReport      `json:"push,omitempty"`
+	Storm     *StormReport     `json:"storm,omitempty"`
 
 	Churn *ChurnReport `json:"churn,omitempty"`
 	Slow  *SlowReport  `json:"slow,omitempty"`

@@ -51,6 +51,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.Push != nil {
 		r.Push.writeText(line)
 	}
+	if r.Storm != nil {
+		r.Storm.writeText(line)
+	}
 	if r.Idle != nil && c.Opened > 0 {
 		r.Idle.writeText(line)
 	}

@@ -34,7 +34,7 @@ type tlsConn struct {
 // secure begins TLS over c's descriptor, which is connected.
 func (l *loop) secure(c *conn) {
 	t := &tlsConn{l: l, fd: int(c.fd)}
-	t.conn = tls.Client(t, l.tls)
+	t.conn = tls.Client(t, l.endpoint(c).tls)
 	t.resume, t.stop = iter.Pull(func(yield func(struct{}) bool) {
 		t.yield = yield
 		t.err = t.conn.Handshake()

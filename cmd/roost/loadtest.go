@@ -29,7 +29,7 @@ Ctrl-C ends a run with the report so far. The exit code is 1 when no connection 
 	}
 	cmd.AddCommand(newLoadtestIdleCommand(), newLoadtestEchoCommand(), newLoadtestBroadcastCommand(), newLoadtestChurnCommand(),
 		newLoadtestSlowCommand(), newLoadtestFindCommand(),
-		newLoadtestPushCommand(),
+		newLoadtestPushCommand(), newLoadtestStormCommand(),
 		newLoadtestReportCommand(), newLoadtestDiffCommand(), newLoadtestHelperCommand(), newLoadtestAgentCommand())
 	for _, c := range cmd.Commands() {
 		wrapArgs(c)

@@ -1,0 +1,29 @@
+//go:build unix
+
+package main
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestLoadtestStormResumesAtServeWithoutLossOrRepetition(t *testing.T) {
+	_, url, env := startServe(t, "--channels", `[{"match":"loadtest-*","history":{"count":10000,"age":"10m"}}]`)
+	code, stdout, stderr := runRoost(t, env, "loadtest", "storm", strings.Replace(url, "http", "ws", 1), "--conns", "100", "--channels", "10", "--rate", "1k", "--history",
+		"--before", "300ms", "--after", "300ms", "--quiet",
+		"--expect", "lost==0", "--expect", "duplicates==0", "--expect", "reordered==0", "--expect", "unrecovered==0", "--expect", "unreturned==0", "--expect", "cut==100")
+	if code != 0 || !strings.Contains(stdout, "100 subscriptions made whole, 0 not recoverable") || stderr != "" {
+		t.Errorf("exit code %d, stderr %q:\n%s", code, stderr, stdout)
+	}
+}
+
+func TestLoadtestStormKillsAServerAndGoesToTheNext(t *testing.T) {
+	one, first := startEcho(t)
+	_, second := startEcho(t)
+	code, stdout, stderr := runRoost(t, nil, "loadtest", "storm", first+","+second, "--conns", "40", "--cut", "server", "--kill-pid", strconv.Itoa(one.cmd.Process.Pid),
+		"--before", "200ms", "--after", "100ms", "--backoff", "20ms", "--quiet", "--expect", "cut==20", "--expect", "unreturned==0")
+	if code != 0 || !strings.Contains(stdout, "20 connections ended with their server") || !strings.Contains(stdout, "20 × refused") || stderr != "" {
+		t.Errorf("exit code %d, stderr %q:\n%s", code, stderr, stdout)
+	}
+}
