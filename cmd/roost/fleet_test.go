@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -132,20 +131,24 @@ func (s *subscriber) count() int {
 
 // expect waits until all came that the sources published, and fails unless each
 // came once and each source's in order.
-func (s *subscriber) expect(t *testing.T, sources, each int) {
+func (s *subscriber) expect(t *testing.T, published []int) {
 	t.Helper()
+	all := 0
+	for _, n := range published {
+		all += n
+	}
 	eventually(t, s.name+" gets everything", func() error {
-		if n := s.count(); n < sources*each {
-			return fmt.Errorf("%d of %d", n, sources*each)
+		if n := s.count(); n < all {
+			return fmt.Errorf("%d of %d", n, all)
 		}
 		return nil
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := make([]int, sources)
+	next := make([]int, len(published))
 	for i, text := range s.got {
 		var source, n int
-		if _, err := fmt.Sscanf(text, "%d.%d", &source, &n); err != nil || source >= sources {
+		if _, err := fmt.Sscanf(text, "%d.%d", &source, &n); err != nil || source >= len(next) {
 			t.Fatalf("%s got %q", s.name, text)
 		}
 		if n != next[source] {
@@ -155,54 +158,50 @@ func (s *subscriber) expect(t *testing.T, sources, each int) {
 	}
 }
 
-// source publishes events "source.n" at a rate, and each again, under the same
-// key, until it is acknowledged. It returns how many tries failed.
-func source(t *testing.T, id int, channel string, n int, every time.Duration, urls ...string) (failed int) {
+// sources publish at once, each its share of 1,000 events a second.
+const sources = 4
+
+// source publishes events "id.n" to the nodes in turn until the time is over, and
+// each again, under the same key, until it is acknowledged.
+func source(t *testing.T, id int, channel string, lasts time.Duration, urls ...string) (published, failed int) {
 	var clients []*client.Client
 	for _, url := range urls {
 		clients = append(clients, fleetClient(t, url))
 	}
 	begun := time.Now()
-	for i := range n {
-		time.Sleep(time.Until(begun.Add(time.Duration(i) * every)))
-		e := client.Event{Channels: []string{channel}, Name: "e", Data: fmt.Sprintf("%d.%d", id, i), ID: fmt.Sprintf("%d.%d", id, i)}
-		for try := 0; ; try++ {
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
-			err := clients[(i+try)%len(clients)].Publish(ctx, e)
-			cancel()
-			if err == nil {
-				break
+	for ; time.Since(begun) < lasts; published++ {
+		time.Sleep(time.Until(begun.Add(time.Duration(published) * sources * time.Millisecond)))
+		text := fmt.Sprintf("%d.%d", id, published)
+		e := client.Event{Channels: []string{channel}, Name: "e", Data: text, ID: text}
+		eventually(t, "an event is acknowledged", func() error {
+			err := clients[(published+failed)%len(clients)].Publish(context.Background(), e)
+			if err != nil {
+				failed++
 			}
-			failed++
-			if status, ok := errors.AsType[*client.StatusError](err); ok && status.Status != http.StatusServiceUnavailable {
-				t.Errorf("publish: %v", err)
-				return failed
-			}
-			if time.Since(begun) > 5*time.Minute {
-				t.Errorf("publish: still failing: %v", err)
-				return failed
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
+			return err
+		})
 	}
-	return failed
+	return published, failed
 }
 
-// sources run several at once, each at a share of 1,000 events a second.
-const sources = 4
-
-func (f *fleet) publish(t *testing.T, channel string, each int, urls ...string) (wait func() (failed int)) {
+func publish(t *testing.T, channel string, lasts time.Duration, urls ...string) (wait func() (published []int)) {
 	t.Helper()
 	var wg sync.WaitGroup
-	var all atomic.Int64
+	published := make([]int, sources)
+	var all, failed atomic.Int64
 	begun := time.Now()
 	for id := range sources {
-		wg.Go(func() { all.Add(int64(source(t, id, channel, each, sources*time.Millisecond, urls...))) })
+		wg.Go(func() {
+			n, bad := source(t, id, channel, lasts, urls...)
+			published[id] = n
+			all.Add(int64(n))
+			failed.Add(int64(bad))
+		})
 	}
-	return func() int {
+	return func() []int {
 		wg.Wait()
-		t.Logf("%d events at %.0f a second, %d tries failed", sources*each, float64(sources*each)/time.Since(begun).Seconds(), all.Load())
-		return int(all.Load())
+		t.Logf("%d events at %.0f a second, %d tries failed", all.Load(), float64(all.Load())/time.Since(begun).Seconds(), failed.Load())
+		return published
 	}
 }
 

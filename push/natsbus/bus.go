@@ -50,12 +50,13 @@ type Bus struct {
 	asking  chan struct{} // holds one for each request to the stream's past
 	storing chan struct{} // and for each event that is not yet acknowledged
 	unready atomic.Pointer[error]
-	behind  int // watch's own
+	behind  int    // watch's own, as end:
+	end     uint64 // of the stream, at the last look
 
-	stopFollowing func()
-	quit          chan struct{}
-	wg            sync.WaitGroup
-	end           sync.Once
+	follower *follower
+	quit     chan struct{}
+	wg       sync.WaitGroup
+	closed   sync.Once
 }
 
 var _ push.Bus = (*Bus)(nil)
@@ -72,7 +73,7 @@ func Connect(ctx context.Context, o Options) (*Bus, error) {
 	}
 	b := &Bus{
 		opts: o, lines: lines{m: make(map[string]*line)}, asking: make(chan struct{}, asking), storing: make(chan struct{}, storing),
-		stopFollowing: func() {}, quit: make(chan struct{}),
+		quit: make(chan struct{}),
 	}
 	if err := b.connect(); err != nil {
 		if o.Embedded != nil {
@@ -205,10 +206,12 @@ func (b *Bus) Ready() error {
 
 // Close ends the connection, and the embedded server. A second call does nothing.
 func (b *Bus) Close() error {
-	b.end.Do(func() {
+	b.closed.Do(func() {
 		close(b.quit)
 		b.wg.Wait()
-		b.stopFollowing()
+		if b.follower != nil {
+			b.follower.stop()
+		}
 		b.nc.Close()
 		if b.plain != nil {
 			b.plain.stop()

@@ -2,42 +2,143 @@ package natsbus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/roost-ws/roost/push"
 )
 
-// follow delivers what is added to the stream from now on. An ordered consumer
-// begins anew behind the last message it had when one is missing or the connection
-// was lost (ADR-17), so what this server hears is whole and in order, however long
-// it was away.
-func (b *Bus) follow(ctx context.Context) error {
+// follower delivers what is added to the stream, whole and in order. The stream's
+// leader republishes what it stores, which costs no consumer. Sequences have no
+// gaps but for what was dropped, so one that is passed over is fetched before what
+// follows is delivered; and watch tells where the stream ended a while ago, as no
+// successor shows that the last event is missing.
+type follower struct {
+	bus   *Bus
+	sub   *nats.Subscription
+	queue chan *nats.Msg
+	ends  chan uint64
+	quit  context.CancelFunc
+	done  chan struct{}
+}
+
+// follow begins to deliver what is added to the stream from now on.
+func (b *Bus) follow(ctx context.Context) (err error) {
+	life, quit := context.WithCancel(context.Background())
+	f := &follower{bus: b, queue: make(chan *nats.Msg, queued), ends: make(chan uint64, 1), quit: quit, done: make(chan struct{})}
+	if f.sub, err = b.nc.ChanSubscribe(b.opts.Prefix+".live.>", f.queue); err != nil {
+		quit()
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	// The subscription first: what is added in between comes twice, and not never.
 	info, err := b.stream.Info(ctx)
 	if err != nil {
+		quit()
+		f.end()
 		return fmt.Errorf("ask for the stream's state: %w", err)
 	}
 	b.begin(epochOf(info), info.State.LastSeq)
-	consumer, err := b.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: info.State.LastSeq + 1,
-	})
-	if err != nil {
-		return fmt.Errorf("make a consumer: %w", err)
-	}
-	consuming, err := consumer.Consume(b.apply,
-		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { b.opts.Logger.Warn("NATS consumer", "err", err) }))
-	if err != nil {
-		return fmt.Errorf("consume: %w", err)
-	}
-	b.stopFollowing = func() {
-		consuming.Stop()
-		<-consuming.Closed()
-	}
+	b.follower = f
+	go f.run(life)
 	return nil
+}
+
+// stop returns when nothing is delivered any more.
+func (f *follower) stop() {
+	f.quit()
+	<-f.done
+	f.end()
+}
+
+// end is the subscription's, and fails when the connection has.
+func (f *follower) end() { _ = f.sub.Unsubscribe() }
+
+func (f *follower) run(ctx context.Context) {
+	defer close(f.done)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m := <-f.queue:
+			f.hear(ctx, m)
+		case end := <-f.ends:
+			if len(f.queue) == 0 { // else what waits there tells as well
+				f.fill(ctx, end)
+			}
+		}
+	}
+}
+
+// hear takes a republished message.
+func (f *follower) hear(ctx context.Context, m *nats.Msg) {
+	seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
+	if err != nil || seq == 0 {
+		f.bus.opts.Logger.Error("a republished message has no sequence", "subject", m.Subject, "err", err)
+		return
+	}
+	at, err := time.Parse(time.RFC3339Nano, m.Header.Get(jetstream.TimeStampHeaer))
+	if err != nil {
+		f.bus.opts.Logger.Error("a republished message has no time", "subject", m.Subject, "err", err)
+		return
+	}
+	if f.fill(ctx, seq-1) && seq == f.bus.applied.Load()+1 {
+		f.bus.apply(stored{m.Header.Get(jetstream.SubjectHeader), m.Data, seq, at})
+	}
+}
+
+// fill delivers what the stream has up to a sequence and was not heard. It goes on
+// trying while NATS is away, and reports false when the bus is closed meanwhile.
+func (f *follower) fill(ctx context.Context, end uint64) bool {
+	b := f.bus
+	said := false
+	for from := b.applied.Load() + 1; from <= end; from = b.applied.Load() + 1 {
+		err := b.catchUp(ctx, from, end)
+		if ctx.Err() != nil {
+			return false
+		}
+		if err != nil && !said {
+			b.opts.Logger.Warn("events that were not heard can't be read yet", "from", from, "to", end, "err", err)
+			said = true
+		}
+		if b.applied.Load() < from {
+			time.Sleep(lagTime)
+		}
+	}
+	return true
+}
+
+// catchUp delivers some of what is in the range. What its leader does not have
+// either is gone.
+func (b *Bus) catchUp(ctx context.Context, from, end uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	all := b.opts.Prefix + ".in.>"
+	missed, _, err := b.get(ctx, all, from, int(min(end-from+1, batch)))
+	if err != nil {
+		return err
+	}
+	for _, m := range missed {
+		if m.seq > end {
+			break
+		}
+		b.apply(m)
+		from = m.seq + 1
+	}
+	if len(missed) > 0 && missed[len(missed)-1].seq < end {
+		return nil // there may be more
+	}
+	if from > end {
+		return nil
+	}
+	next, err := b.ask(ctx, map[string]any{"seq": from, "next_by_subj": all})
+	if err == nil && (next == nil || next.seq > end) {
+		b.lost(fmt.Sprintf("events %d to %d were gone before this server had read them", from, end))
+		b.applied.Store(end)
+	}
+	return err
 }
 
 // begin starts an epoch, in which nothing up to seq is at hand.
@@ -53,30 +154,21 @@ func (b *Bus) begin(epoch string, seq uint64) {
 	b.applied.Store(seq)
 }
 
-// apply delivers the stream's next message. The consumer's goroutine calls it.
-func (b *Bus) apply(m jetstream.Msg) {
-	meta, err := m.Metadata()
-	if err != nil {
-		b.opts.Logger.Error("a message of the stream has no metadata", "subject", m.Subject(), "err", err)
+// apply delivers the stream's next message. The follower's goroutine calls it.
+func (b *Bus) apply(m stored) {
+	if at := b.applied.Load(); m.seq > at+1 {
+		b.lost(fmt.Sprintf("events %d to %d were gone before this server had read them", at+1, m.seq-1))
+	}
+	if b.unwanted(m.subject, m.seq) {
 		return
 	}
-	seq, at := meta.Sequence.Stream, b.applied.Load()
-	if seq <= at {
-		return // had already, before the consumer began anew
-	}
-	if seq > at+1 {
-		b.lost(fmt.Sprintf("events %d to %d were gone before this server had read them", at+1, seq-1))
-	}
-	if b.unwanted(m.Subject(), seq) {
-		return
-	}
-	e, err := b.entry(m.Data(), seq, meta.Timestamp)
+	e, err := b.entry(m)
 	if err != nil {
 		b.opts.Logger.Error("an event could not be read", "err", err)
-		b.applied.Store(seq)
+		b.applied.Store(m.seq)
 		return
 	}
-	b.add(m.Subject(), *e)
+	b.add(m.subject, *e)
 }
 
 // unwanted passes over an event that is for no channel here, without decoding it.
@@ -111,95 +203,4 @@ func (b *Bus) add(subject string, e entry) {
 	}
 	b.subs.Deliver(e.event)
 	b.applied.Store(e.event.Position.Seq)
-}
-
-// lost has the servers tell clients that they may have missed something.
-func (b *Bus) lost(why string) {
-	b.opts.Logger.Error("events with history were missed: their subscribers are sent away, to resume or be told", "err", why)
-	b.subs.Deliver(&push.Event{Lost: true})
-}
-
-// lookTime is how often a bus looks whether NATS serves the stream.
-const lookTime = time.Second
-
-// watch keeps Ready true to the state of NATS, and follows the stream anew when it
-// was made anew or lost its end.
-func (b *Bus) watch() {
-	tick := time.NewTicker(lookTime)
-	defer tick.Stop()
-	for {
-		select {
-		case <-b.quit:
-			return
-		case now := <-tick.C:
-			b.sweep(now)
-			err := b.inspect()
-			if err != nil && b.nc.IsConnected() && b.unready.Load() == nil {
-				b.opts.Logger.Warn("JetStream does not answer", "err", err)
-			}
-			if err != nil {
-				b.unready.Store(&err)
-			} else {
-				b.unready.Store(nil)
-			}
-		}
-	}
-}
-
-// shrunk is how many looks in a row must find the stream shorter than it was.
-const shrunk = 3
-
-func (b *Bus) inspect() error {
-	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
-	defer cancel()
-	had := b.applied.Load()
-	info, err := b.stream.Info(ctx)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return b.reopen(ctx, "the stream was deleted")
-	}
-	if err != nil {
-		return fmt.Errorf("JetStream: %w", err)
-	}
-	if info.Cluster != nil && info.Cluster.Leader == "" {
-		return errors.New("JetStream: the stream has no leader")
-	}
-	if epochOf(info) != *b.epoch.Load() {
-		return b.reopen(ctx, "the stream has a new epoch")
-	}
-	if info.State.LastSeq >= had {
-		b.behind = 0
-		return nil
-	}
-	// A leader that has just been elected may be about to catch up.
-	if b.behind++; b.behind < shrunk {
-		return nil
-	}
-	b.behind = 0
-	return b.nextGeneration(ctx, info, had)
-}
-
-// nextGeneration ends the epoch of a stream that has lost its end, in a power cut
-// as a rule: its next events get sequences that clients know from others. Servers
-// that see it at once write the same number.
-func (b *Bus) nextGeneration(ctx context.Context, info *jetstream.StreamInfo, had uint64) error {
-	generation, _ := strconv.Atoi(info.Config.Metadata[metaGeneration]) // 0 when there is none
-	config := info.Config
-	config.Metadata[metaGeneration] = strconv.Itoa(generation + 1)
-	if _, err := b.js.UpdateStream(ctx, config); err != nil {
-		return fmt.Errorf("JetStream: begin a new epoch: %w", err)
-	}
-	return b.reopen(ctx, fmt.Sprintf("the stream ended at %d and ends at %d", had, info.State.LastSeq))
-}
-
-func (b *Bus) reopen(ctx context.Context, why string) error {
-	b.stopFollowing()
-	_, err := b.openStream(ctx)
-	if err == nil {
-		err = b.follow(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("JetStream: open the stream again: %w", err)
-	}
-	b.lost(why)
-	return nil
 }

@@ -76,8 +76,11 @@ func (b *Bus) look(ctx context.Context, at push.Attachment, subject string) (*pa
 // this channel for its count.
 func (b *Bus) read(ctx context.Context, at push.Attachment, subject string) (*past, error) {
 	p := &past{upTo: b.applied.Load()}
-	var err error
-	if p.last, err = b.lastOf(ctx, subject); err != nil || at.Since == nil {
+	last, err := b.ask(ctx, map[string]any{"last_by_subj": subject})
+	if err == nil && last != nil {
+		p.last, err = b.entry(*last)
+	}
+	if err != nil || at.Since == nil {
 		return p, err
 	}
 	p.from = at.Since.Seq
@@ -99,7 +102,7 @@ func (b *Bus) read(ctx context.Context, at push.Attachment, subject string) (*pa
 		if err != nil {
 			return p, err
 		}
-		if len(oldest) > 0 && oldest[0].event.Position.Seq < p.from {
+		if len(oldest) > 0 && oldest[0].seq < p.from {
 			p.whole = true
 			return p, nil
 		}
@@ -120,23 +123,27 @@ func (b *Bus) readEvents(ctx context.Context, p *past, subject string, most int)
 	end := p.last.event.Position.Seq
 	size := 0
 	for next := p.from; next <= end; {
-		events, pending, err := b.get(ctx, subject, next, min(batch, most+2))
+		found, pending, err := b.get(ctx, subject, next, min(batch, most+2))
 		if err != nil {
 			return 0, 0, err
 		}
-		if len(events) == 0 {
+		if len(found) == 0 {
 			return 0, 0, errLags
 		}
 		if first == 0 {
-			first = events[0].event.Position.Seq
+			first = found[0].seq
 		}
-		for _, e := range events {
-			if retained++; e.event.Position.Seq > p.from {
-				p.events = append(p.events, e)
+		for _, m := range found {
+			e, err := b.entry(m)
+			if err != nil {
+				return 0, 0, err
+			}
+			if retained++; m.seq > p.from {
+				p.events = append(p.events, *e)
 			}
 			size += e.size()
 		}
-		next = events[len(events)-1].event.Position.Seq + 1
+		next = found[len(found)-1].seq + 1
 		if next <= end && (size > mostPast || len(p.events) > most) {
 			p.events = nil
 			return first, -1, nil
@@ -148,52 +155,62 @@ func (b *Bus) readEvents(ctx context.Context, p *past, subject string, most int)
 	return first, retained, nil
 }
 
-// lastOf asks the stream's leader, as other replicas may lag behind it.
-func (b *Bus) lastOf(ctx context.Context, subject string) (*entry, error) {
-	request, err := json.Marshal(map[string]string{"last_by_subj": subject})
+// stored is one message of the stream.
+type stored struct {
+	subject string
+	data    []byte
+	seq     uint64
+	at      time.Time
+}
+
+// ask gets one message from the stream's leader, as other replicas may lag behind
+// it; nil when there is none.
+func (b *Bus) ask(ctx context.Context, question map[string]any) (*stored, error) {
+	request, err := json.Marshal(question)
 	if err != nil {
 		return nil, err
 	}
 	m, err := b.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+b.opts.Prefix, request)
 	if err != nil {
-		return nil, fmt.Errorf("natsbus: ask for the last event: %w", err)
+		return nil, fmt.Errorf("natsbus: ask the stream's leader: %w", err)
 	}
 	var answer struct {
 		Message struct {
-			Seq  uint64    `json:"seq"`
-			Data []byte    `json:"data"`
-			Time time.Time `json:"time"`
+			Subject string    `json:"subject"`
+			Seq     uint64    `json:"seq"`
+			Data    []byte    `json:"data"`
+			Time    time.Time `json:"time"`
 		} `json:"message"`
 		Error *jetstream.APIError `json:"error"`
 	}
 	if err := json.Unmarshal(m.Data, &answer); err != nil {
-		return nil, fmt.Errorf("natsbus: decode the last event: %w", err)
+		return nil, fmt.Errorf("natsbus: decode an answer of the stream's leader: %w", err)
 	}
-	switch {
+	switch got := answer.Message; {
 	case answer.Error == nil:
-		return b.entry(answer.Message.Data, answer.Message.Seq, answer.Message.Time)
+		return &stored{got.Subject, got.Data, got.Seq, got.Time}, nil
 	case answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
 		return nil, nil
 	}
-	return nil, fmt.Errorf("natsbus: ask for the last event: %w", answer.Error)
+	return nil, fmt.Errorf("natsbus: ask the stream's leader: %w", answer.Error)
 }
 
-func (b *Bus) entry(data []byte, seq uint64, at time.Time) (*entry, error) {
-	e, err := decode(data)
+func (b *Bus) entry(m stored) (*entry, error) {
+	e, err := decode(m.data)
 	if err == nil && len(e.Channels) != 1 {
 		err = errors.New("it names no channel, or several")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("natsbus: message %d of the stream is no event: %w", seq, err)
+		return nil, fmt.Errorf("natsbus: message %d of the stream is no event: %w", m.seq, err)
 	}
-	e.Position = protocol.Position{Epoch: *b.epoch.Load(), Seq: seq}
-	return &entry{e, at}, nil
+	e.Position = protocol.Position{Epoch: *b.epoch.Load(), Seq: m.seq}
+	return &entry{e, m.at}, nil
 }
 
-// get reads up to n events of a subject from a sequence on, from whichever replica
-// answers (ADR-31). pending is how many more there are.
-func (b *Bus) get(ctx context.Context, subject string, from uint64, n int) (events []entry, pending uint64, err error) {
-	fail := func(err error) ([]entry, uint64, error) {
+// get reads up to n messages of a subject from a sequence on, from whichever
+// replica answers (ADR-31). pending is how many more there are.
+func (b *Bus) get(ctx context.Context, subject string, from uint64, n int) (all []stored, pending uint64, err error) {
+	fail := func(err error) ([]stored, uint64, error) {
 		return nil, 0, fmt.Errorf("natsbus: read the stream: %w", err)
 	}
 	request, err := json.Marshal(map[string]any{"seq": max(from, 1), "next_by_subj": subject, "batch": n, "max_bytes": batchBytes})
@@ -216,22 +233,18 @@ func (b *Bus) get(ctx context.Context, subject string, from uint64, n int) (even
 		}
 		switch status := m.Header.Get("Status"); status {
 		case "":
-			seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+			seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
 			if err != nil {
 				return fail(err)
 			}
-			at, err := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+			at, err := time.Parse(time.RFC3339Nano, m.Header.Get(jetstream.TimeStampHeaer))
 			if err != nil {
 				return fail(err)
 			}
-			e, err := b.entry(m.Data, seq, at)
-			if err != nil {
-				return nil, 0, err
-			}
-			events = append(events, *e)
+			all = append(all, stored{m.Header.Get(jetstream.SubjectHeader), m.Data, seq, at})
 		case "204", "404":
 			pending, _ = strconv.ParseUint(m.Header.Get("Nats-Num-Pending"), 10, 64) // none for 404
-			return events, pending, nil
+			return all, pending, nil
 		default:
 			return fail(errors.New(status + " " + m.Header.Get("Description")))
 		}

@@ -30,8 +30,9 @@ func (b *Bus) openStream(ctx context.Context) (jetstream.Stream, error) {
 			// Events go oldest first, by count or by age, and never from the middle:
 			// that is what resuming relies on. So no event has a time to live of its own.
 			MaxMsgsPerSubject: int64(b.opts.Count), MaxAge: b.opts.Age, Discard: jetstream.DiscardOld,
-			Replicas: b.opts.Replicas, AllowDirect: true, Duplicates: min(sameID, b.opts.Age),
-			Metadata: map[string]string{metaSlots: strconv.Itoa(slots), metaGeneration: "0"},
+			Replicas: b.opts.Replicas, AllowDirect: true, RePublish: &jetstream.RePublish{Source: b.opts.Prefix + ".in.>", Destination: b.opts.Prefix + ".live.>"},
+			Duplicates: min(sameID, b.opts.Age),
+			Metadata:   map[string]string{metaSlots: strconv.Itoa(slots), metaGeneration: "0"},
 		})
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another server was faster
 			s, err = b.js.Stream(ctx, b.opts.Prefix)
@@ -47,8 +48,8 @@ func checkStream(info *jetstream.StreamInfo) error {
 	if got := info.Config.Metadata[metaSlots]; got != strconv.Itoa(slots) {
 		return fmt.Errorf("stream %s was made for %q slots and this version has %d: use another prefix, or the version that made it", info.Config.Name, got, slots)
 	}
-	if !info.Config.AllowDirect {
-		return fmt.Errorf("stream %s does not allow direct get: set it with nats stream edit --allow-direct", info.Config.Name)
+	if !info.Config.AllowDirect || info.Config.RePublish == nil {
+		return fmt.Errorf("stream %s was made without direct get or republishing: use another prefix", info.Config.Name)
 	}
 	return nil
 }
