@@ -54,7 +54,18 @@ func (memoryBus) Close() error { return nil }
 // exclusive reports whether only one process may have the bus.
 func (b *busSettings) exclusive() bool { return b.bus == "embedded" }
 
+// check is the part of open's error that the settings alone decide.
+func (b *busSettings) check() error {
+	if b.bus == "memory" || b.bus == "embedded" || strings.HasPrefix(b.bus, "nats://") || strings.HasPrefix(b.bus, "tls://") {
+		return nil
+	}
+	return usageError{fmt.Errorf("--bus %q is unknown, give embedded, memory or nats://host:port", b.bus)}
+}
+
 func (b *busSettings) open(log *slog.Logger) (closingBus, error) {
+	if err := b.check(); err != nil {
+		return nil, err
+	}
 	b.nats.Logger = log
 	switch {
 	case b.bus == "memory":
@@ -68,10 +79,8 @@ func (b *busSettings) open(log *slog.Logger) (closingBus, error) {
 			return nil, err
 		}
 		b.nats.Embedded = e
-	case strings.HasPrefix(b.bus, "nats://"), strings.HasPrefix(b.bus, "tls://"):
-		b.nats.URL = b.bus
 	default:
-		return nil, usageError{fmt.Errorf("--bus %q is unknown, give embedded, memory or nats://host:port", b.bus)}
+		b.nats.URL = b.bus
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), joinTime)
 	defer cancel()

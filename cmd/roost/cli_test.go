@@ -121,11 +121,11 @@ func TestConfigPathMayComeFromTheEnvironment(t *testing.T) {
 
 func TestRefusedSettingsNameTheirPlace(t *testing.T) {
 	for _, c := range []struct{ name, env, file, says string }{
-		{"unknown keys", "", "max-cons: 1\nmax-conns: 2\nloop: 3\n", "unknown key loop, max-cons;"},
+		{"unknown keys", "", "max-cons: 1\nmax-conns: 2\nloop: 3\n", "unknown key loop (line 3), max-cons (line 1);"},
 		{"nested key", "", "limits:\n  max-conns: 2\n", "limits.max-conns"},
 		{"key without value", "", "max-conns:\n", "no value"},
 		{"map for a value", "", "max-conns: {}\n", "max-conns: map[] is no single value"},
-		{"bad value in the file", "", "max-conns: many\n", `roost.yaml: max-conns "many": not a whole number`},
+		{"bad value in the file", "", "max-conns: many\n", `roost.yaml:1: max-conns "many": not a whole number`},
 		{"bad value in the environment", "many", "max-conns: 2\n", `ROOST_MAX_CONNS "many": not a whole number`},
 		{"no YAML", "", "\tmax-conns", "settings file"},
 	} {

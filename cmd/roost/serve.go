@@ -22,6 +22,7 @@ type serveCommand struct {
 	push   push.Options
 	lists  appLists
 	bus    busSettings
+	dry    bool // check-config
 }
 
 func newServeCommand() *cobra.Command {
@@ -41,6 +42,7 @@ that only this user can read, where roost pub and roost sub find them.`,
 		Example: `  roost serve
   roost serve --addr 0.0.0.0:8080 --allowed-origin https://example.org --config roost.yaml
   roost serve --data /var/lib/roost --data-sync
+  roost serve --config roost.yaml --check-config
   roost serve --bus nats://10.0.0.1:4222,nats://10.0.0.2:4222 --config roost.yaml
   roost serve --channels '[{"match":"orders-*","history":{"count":100,"age":"10m"}}]'
   ROOST_KEY=… ROOST_SECRET=… roost serve --app-id shop`,
@@ -57,6 +59,7 @@ that only this user can read, where roost pub and roost sub find them.`,
 	f.Lookup("ping-interval").Usage = "ping connections that stay silent this long, 0 for --activity-timeout"
 	f.Lookup("idle-timeout").Usage = "end a connection that stays silent this long, 0 for --activity-timeout plus --pong-timeout"
 	s.life.register(f)
+	f.BoolVar(&s.dry, "check-config", false, "check all settings, print those that hold with secrets masked, and start nothing")
 	return cmd, &s
 }
 
@@ -85,6 +88,12 @@ func registerPushFlags(f *pflag.FlagSet, o *push.Options) {
 func (s *serveCommand) run(cmd *cobra.Command) error {
 	if err := checkAddr(s.listen.Addr); err != nil {
 		return err
+	}
+	if s.dry {
+		if err := s.check(); err != nil {
+			return err
+		}
+		return printSettings(cmd.OutOrStdout(), cmd.Flags())
 	}
 	return s.life.run(cmd, func(in *launch) (server, error) {
 		p, err := s.open(in)

@@ -60,7 +60,7 @@ func applySettings(cmd *cobra.Command) error {
 		if environment.Exists(f.Name) {
 			err = applySetting(cmd, f, envName(f.Name), environment.Get(f.Name))
 		} else if file.Exists(f.Name) {
-			err = applySetting(cmd, f, path+": "+f.Name, file.Get(f.Name))
+			err = applySetting(cmd, f, place(path, f.Name), file.Get(f.Name))
 		}
 	})
 	return err
@@ -113,9 +113,38 @@ func loadFile(path string, root *cobra.Command) (*koanf.Koanf, error) {
 		}
 	}
 	if len(unknown) > 0 {
+		for i, key := range unknown {
+			top, _, _ := strings.Cut(key, ".")
+			if n := lineOf(text, top); n > 0 {
+				unknown[i] = fmt.Sprintf("%s (line %d)", key, n)
+			}
+		}
 		return nil, fmt.Errorf("settings file %s: unknown key %s; a key is a long flag's name without the dashes", path, strings.Join(unknown, ", "))
 	}
 	return k, nil
+}
+
+// place is where a file sets key: "roost.yaml:3: max-conns".
+func place(path, key string) string {
+	if text, err := os.ReadFile(path); err == nil {
+		if n := lineOf(text, key); n > 0 {
+			return fmt.Sprintf("%s:%d: %s", path, n, key)
+		}
+	}
+	return path + ": " + key
+}
+
+// lineOf finds the line that sets a top-level key, 0 when it is written in a way
+// that this does not know.
+func lineOf(text []byte, key string) int {
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		n++
+		if rest, ok := strings.CutPrefix(strings.Trim(line, `"'`), key); ok && strings.HasPrefix(strings.TrimLeft(rest, `"' `), ":") {
+			return n
+		}
+	}
+	return 0
 }
 
 func addFlagNames(cmd *cobra.Command, names map[string]bool) {

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/roost-ws/roost/engine"
+	"github.com/spf13/pflag"
+)
+
+// check finds what would keep serve from starting, but for what only the moment
+// tells: whether the port is free and the bus can be reached.
+func (s *serveCommand) check() error {
+	if err := s.complete(kept{}); err != nil {
+		return err
+	}
+	if err := errors.Join(s.tls.check(), s.bus.check()); err != nil {
+		return usageError{err}
+	}
+	o := s.listen
+	o.Addr, o.NoServer = "", true
+	sockets, err := engine.NewServer(o)
+	if err != nil {
+		return usageError{err}
+	}
+	return sockets.Shutdown(context.Background())
+}
+
+const masked = "********************" // long enough for what it stands for
+
+// printSettings writes what holds after flags, environment and file, as YAML. What
+// is secret is masked.
+func printSettings(w io.Writer, f *pflag.FlagSet) error {
+	var b strings.Builder
+	f.VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden && !slices.Contains([]string{"help", "config", "check-config"}, f.Name) {
+			fmt.Fprintf(&b, "%s: %s\n", f.Name, settingYAML(f))
+		}
+	})
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// settingYAML writes a value as JSON, which YAML takes. Numbers and durations stay
+// as the flag prints them.
+func settingYAML(f *pflag.Flag) string {
+	text := f.Value.String()
+	switch {
+	case text == "":
+		return `""`
+	case f.Name == "secret" || f.Name == "token":
+		return quoted(masked)
+	case f.Name == "apps" || f.Name == "webhooks":
+		return maskList(text)
+	case f.Name == "bus":
+		return quoted(maskURLs(text))
+	case f.Name == "channels":
+		return text
+	}
+	if list, ok := f.Value.(pflag.SliceValue); ok {
+		return quoted(append([]string{}, list.GetSlice()...))
+	}
+	if f.Value.Type() == "string" {
+		return quoted(text)
+	}
+	return text
+}
+
+func quoted(v any) string {
+	text, _ := json.Marshal(v) // strings always can be
+	return string(text)
+}
+
+// maskList masks, in a list that was checked, each secret and each header.
+func maskList(text string) string {
+	var v any
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		return quoted(masked)
+	}
+	maskIn(v, false)
+	return quoted(v)
+}
+
+func maskIn(v any, all bool) {
+	switch v := v.(type) {
+	case []any:
+		for i, item := range v {
+			if _, text := item.(string); text && all {
+				v[i] = masked
+			}
+			maskIn(item, all)
+		}
+	case map[string]any:
+		for name, item := range v {
+			secret := all || strings.Contains(strings.ToLower(name), "secret") || strings.EqualFold(name, "headers")
+			if _, text := item.(string); text && secret {
+				v[name] = masked
+			}
+			maskIn(item, secret)
+		}
+	}
+}
+
+// maskURLs hides the passwords of a list of URLs.
+func maskURLs(list string) string {
+	urls := strings.Split(list, ",")
+	for i, text := range urls {
+		if u, err := url.Parse(text); err != nil {
+			urls[i] = masked
+		} else {
+			urls[i] = u.Redacted()
+		}
+	}
+	return strings.Join(urls, ",")
+}

@@ -1,0 +1,79 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestCheckConfigPrintsWhatHoldsWithoutSecrets(t *testing.T) {
+	file := settingsFile(t, `
+max-conns: 10k
+secret: s3cret-of-the-first
+bus: nats://user:s3cret@127.0.0.1:4222
+apps:
+  - id: shop
+    key: shop-key
+    secret: s3cret-of-shop
+    previous_secrets: [s3cret-before]
+    webhooks:
+      - {url: http://127.0.0.1:1/hook, headers: {Authorization: s3cret-token}}
+`)
+	code, stdout, stderr := runRoost(t, []string{"ROOST_TOKEN=s3cret-console-token"}, "serve", "--config", file, "--key", "k", "--check-config")
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	if strings.Contains(stdout, "s3cret") {
+		t.Errorf("a secret was printed:\n%s", stdout)
+	}
+	for _, line := range []string{"max-conns: 10000", `key: "k"`, "shutdown-timeout: 10s", `bus: "nats://user:xxxxx@127.0.0.1:4222"`, `"id":"shop"`, "max-payload: 10KiB"} {
+		if !strings.Contains(stdout, line) {
+			t.Errorf("not printed: %s\n%s", line, stdout)
+		}
+	}
+	// What was printed is a settings file, secrets apart.
+	again := settingsFile(t, stdout)
+	if code, second, stderr := runRoost(t, nil, "serve", "--config", again, "--check-config"); code != 0 || second != stdout {
+		t.Errorf("read again: exit code %d: %s\n%s", code, stderr, second)
+	}
+}
+
+func TestCheckConfigNamesThePlaceOfWhatIsWrong(t *testing.T) {
+	_, key := writePair(t, t.TempDir(), 1)
+	for text, says := range map[string]string{
+		"addr: 127.0.0.1:0\nmax-payload: huge\n":            `roost.yaml:2: max-payload "huge": not a whole number`,
+		"addr: 127.0.0.1\n":                                 "host:port",
+		"max-conn: 1\n":                                     "unknown key max-conn (line 1)",
+		"bus: rabbit\n":                                     `--bus "rabbit" is unknown`,
+		"apps: [{id: a, key: k}]\n":                         "app a has no secret",
+		"apps: [{id: a, key: k, secret: s, limit: {}}]\n":   `unknown field "limit"`,
+		"token: short\n":                                    "needs 16",
+		"activity-timeout: 10ms\n":                          "must be 1 s or more",
+		"tls-cert: " + key + "\ntls-key: " + key + "\n":     "--tls-cert " + key,
+		"tls-cert: /nowhere\ntls-key: /nowhere\n":           "stat /nowhere",
+		"channels: [{match: '['}]\nkey: k\nsecret: s\n":     `pattern "[" can't be read`,
+		"webhooks: [{url: 'ftp://h'}]\nkey: k\nsecret: s\n": `webhook URL "ftp://h"`,
+		"key: 'no spaces'\n":                                `app key "no spaces"`,
+		"max-channels: 0\n":                                 `max-channels "0": out of range`,
+	} {
+		code, stdout, stderr := runRoost(t, nil, "serve", "--config", settingsFile(t, text), "--check-config")
+		if code != exitUsage || stdout != "" || !strings.Contains(stderr, says) {
+			t.Errorf("%s: exit code %d, want %d and %q:\n%s%s", text, code, exitUsage, says, stdout, stderr)
+		}
+	}
+}
+
+func TestCheckConfigLeavesNothing(t *testing.T) {
+	home := t.TempDir()
+	if code, _, stderr := runRoost(t, []string{"HOME=" + home, "XDG_RUNTIME_DIR=" + home}, "serve", "--check-config"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	left, err := filepath.Glob(filepath.Join(home, "*"))
+	must(t, err)
+	if hidden, err := os.ReadDir(home); err != nil || len(left)+len(hidden) > 0 {
+		t.Errorf("left: %v %v, %v", left, hidden, err)
+	}
+}
