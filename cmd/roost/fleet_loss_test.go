@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -198,4 +199,23 @@ func TestTheDefaultBusKeepsHistoryOverARestart(t *testing.T) {
 	if got != "second" {
 		t.Errorf("got %q, want the event that was acknowledged before the kill", got)
 	}
+}
+
+// The harness holds hundreds of clients, a third on the node that is killed.
+func TestAStormOverAFleetLosesAndRepeatsNothing(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, 1)
+	urls := strings.ReplaceAll(strings.Join(f.urls, ","), "http://", "ws://")
+	conns := "150"
+	if longFleet {
+		conns = "5000"
+	}
+	code, stdout, stderr := runRoost(t, nil, "loadtest", "storm", urls, "--app-id", "1", "--app-key", "key", "--app-secret", "secret",
+		"--conns", conns, "--channels", "10", "--channel-prefix", "kept-", "--rate", "1k", "--history",
+		"--cut", "server", "--kill-pid", strconv.Itoa(f.nodes[0].cmd.Process.Pid), "--before", "1s", "--after", "1s", "--quiet",
+		"--expect", "lost==0", "--expect", "duplicates==0", "--expect", "reordered==0", "--expect", "unrecovered==0", "--expect", "unreturned==0")
+	if code != 0 || stderr != "" {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+	t.Log(stdout)
 }
