@@ -215,9 +215,11 @@ func (l *loop) end(c *conn, err error) {
 	case was.dialling():
 		l.dialling--
 		l.failed++
+		l.countsOf(c).failed++
 		l.failures.add(was, err)
 	case was == connOpen:
 		l.open--
+		l.countsOf(c).lost++
 		l.failures.add(was, err)
 		l.script.closed(c)
 	default:

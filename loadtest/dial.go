@@ -72,6 +72,7 @@ func (l *loop) dial(c *conn) {
 	}
 	if err != nil {
 		l.failed++
+		l.countsOf(c).failed++
 		l.failures.add(connConnecting, err)
 		if l.lives != nil {
 			l.lives.ended(c, connConnecting, err)
@@ -91,7 +92,7 @@ func (l *loop) source(c *conn) netip.AddrPort {
 	if len(l.sources) == 0 {
 		return netip.AddrPort{}
 	}
-	return netip.AddrPortFrom(l.sources[int(l.id(c))%len(l.sources)], 0)
+	return netip.AddrPortFrom(l.sources[int(l.id(c))/len(l.endpoints)%len(l.sources)], 0)
 }
 
 // adopt puts fd into the poller, for good and for both directions: edges cost
@@ -216,6 +217,7 @@ func (l *loop) shaken(c *conn) {
 	c.state = connOpen
 	l.dialling--
 	l.opened++
+	l.countsOf(c).opened++
 	l.open++
 	l.handshakes.record(l.now - c.since)
 	if l.lives != nil {

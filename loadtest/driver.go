@@ -3,6 +3,7 @@ package loadtest
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,10 +58,9 @@ func newDriver(ctx context.Context, scenario string, o Options, maxPayload int, 
 	if err != nil {
 		return nil, err
 	}
-	t := all[0]
-	d := &driver{o: o, server: o.server(t), kernel: openKernelProbe(), before: ownCPU()}
-	d.report = &Report{Version: ReportVersion, Scenario: scenario, URL: o.URL, Started: time.Now(), Notices: []Notice{}, Server: d.server.describe()}
-	for _, n := range preflight(&o, t, d.server) {
+	d := &driver{o: o, server: o.server(all), kernel: openKernelProbe(), before: ownCPU()}
+	d.report = &Report{Version: ReportVersion, Scenario: scenario, URL: strings.Join(append([]string{o.URL}, o.More...), ","), Started: time.Now(), Notices: []Notice{}, Server: d.server.describe()}
+	for _, n := range preflight(&o, all, d.server) {
 		d.report.Notices = append(d.report.Notices, n)
 		o.Notice(n)
 	}
@@ -228,6 +228,7 @@ func (d *driver) finish() (*Report, error) {
 		d.report.Server.Peak = peakOf(d.report.Samples)
 	}
 	d.report.Harness = d.harness()
+	d.report.Targets = d.byTarget()
 	d.report.Interrupted = d.ctx.Err() != nil
 	d.report.Took = time.Since(d.plan.base)
 	d.leave()

@@ -61,12 +61,14 @@ func (l *loop) divert(c *conn) {
 
 // spread gives connections their endpoints, in turn.
 func (l *loop) spread() {
+	l.byTarget = make([]targetCounts, len(l.endpoints))
 	if len(l.endpoints) == 1 {
 		return
 	}
 	l.where = make([]uint8, len(l.conns))
 	for i := range l.where {
 		l.where[i] = uint8(int(l.id(&l.conns[i])) % len(l.endpoints))
+		l.byTarget[l.where[i]].wanted++
 	}
 }
 

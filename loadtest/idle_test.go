@@ -189,18 +189,21 @@ func TestPreflightNamesWhatWillFail(t *testing.T) {
 	must(t, o.normalize())
 	tg, err := resolve(context.Background(), o.URL)
 	must(t, err)
-	all := preflight(&o, tg, &server{local: true})
+	all := preflight(&o, []target{tg}, &server{local: true})
 	about := func(word string) bool {
 		return slices.ContainsFunc(all, func(n Notice) bool { return n.Remedy != "" && containsWord(n.Problem, word) })
 	}
 	if !about("descriptors") {
 		t.Errorf("%v: nothing about descriptors", all)
 	}
+	if !slices.ContainsFunc(all, func(n Notice) bool { return containsWord(n.Remedy, "--procs") }) {
+		t.Errorf("%v: no remedy is --procs", all)
+	}
 	if runtime.GOOS == "linux" && !about("ports") {
 		t.Errorf("%v: nothing about ports", all)
 	}
 	o.Conns = 10
-	if all := preflight(&o, tg, &server{local: true}); len(all) != 0 {
+	if all := preflight(&o, []target{tg}, &server{local: true}); len(all) != 0 {
 		t.Errorf("10 connections: notices %v, want none", all)
 	}
 }

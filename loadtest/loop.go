@@ -71,6 +71,7 @@ type loop struct {
 	deflated                       int // of those opened
 	redialled                      int // dials that redial began
 	left                           int // of those opened, ended because we wanted it
+	byTarget                       []targetCounts
 	pings, messages                uint64
 	handshakes                     *latency
 	recent                         *latency      // what the scenario measures, since the last sample

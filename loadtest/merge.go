@@ -68,6 +68,7 @@ func (r *Report) merge(o *Report) error {
 		r.Server = o.Server
 	}
 	r.mergeFailures(o)
+	r.mergeTargets(o)
 	return errors.Join(r.Connections.merge(&o.Connections), mergeInto(&r.Harness, o.Harness), r.mergeScenario(o))
 }
 

@@ -13,7 +13,7 @@ type Notice struct {
 const spareDescriptors = 32
 
 // preflight compares what a run needs with what the machine gives.
-func preflight(o *Options, t target, s *server) (all []Notice) {
+func preflight(o *Options, targets []target, s *server) (all []Notice) {
 	warn := func(remedy, problem string, args ...any) { // a warner
 		all = append(all, Notice{Problem: fmt.Sprintf(problem, args...), Remedy: remedy})
 	}
@@ -32,7 +32,7 @@ func preflight(o *Options, t target, s *server) (all []Notice) {
 				"the server (pid %d) may open %d descriptors, its share of the connections needs %d", pid, limit, share)
 		}
 	}
-	preflightPorts(o, t, conns, warn)
+	preflightPorts(o, targets[0], (conns+len(targets)-1)/len(targets), warn)
 	if n := sysctl("net/core/somaxconn"); n > 0 && n < o.Dialing*parts && s.local {
 		warn(fmt.Sprintf("sysctl -w net.core.somaxconn=%d", o.Dialing*parts),
 			"%d handshakes at a time may overflow the server's accept queue of at most %d", o.Dialing*parts, n)
@@ -59,7 +59,8 @@ func preflightOwn(o *Options, warn warner) {
 		"%d connections need %d descriptors, this process may open %d: about %d connections will fail", o.Conns, need, limit, need-limit)
 }
 
-// preflightPorts checks whether source addresses have as many ports as this machine needs.
+// preflightPorts checks whether source addresses have as many ports as the connections to one
+// destination need.
 func preflightPorts(o *Options, t target, conns int, warn warner) {
 	low, high := portRange()
 	if high == 0 {

@@ -33,6 +33,8 @@ type Report struct {
 	Slow  *SlowReport  `json:"slow,omitempty"`
 	Find  *FindReport  `json:"find,omitempty"`
 
+	// Targets are the servers of the run; empty when there is one.
+	Targets []Target `json:"targets,omitempty"`
 	// Members are the processes that did the run together; empty when it was one.
 	Members []Member `json:"members,omitempty"`
 	Samples []Sample `json:"samples"` // the run over time

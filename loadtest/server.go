@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -16,11 +17,17 @@ type server struct {
 	cgroup *os.File    // memory.stat of the first process's control group; nil without one
 }
 
-// findServer looks for the processes that listen on addr, unless they are named.
-func findServer(addr netip.AddrPort, named []int) *server {
-	s := &server{local: isLocal(addr.Addr()), pids: named}
-	if len(s.pids) == 0 && s.local {
-		s.pids = listeners(addr)
+// findServer looks for the processes that listen on the targets, unless they are named.
+func findServer(all []target, named []int) *server {
+	s := &server{local: isLocal(all[0].addr.Addr()), pids: named}
+	if len(named) == 0 {
+		for _, e := range all {
+			if isLocal(e.addr.Addr()) {
+				s.pids = append(s.pids, listeners(e.addr)...)
+			}
+		}
+		slices.Sort(s.pids)
+		s.pids = slices.Compact(s.pids)
 		s.found = len(s.pids) > 0
 	}
 	for _, pid := range s.pids {
@@ -34,12 +41,12 @@ func findServer(addr netip.AddrPort, named []int) *server {
 	return s
 }
 
-// server is the one at t, or nothing known when another part of the run watches it.
-func (o *Options) server(t target) *server {
+// server is the one under test, or nothing known when another part of the run watches it.
+func (o *Options) server(all []target) *server {
 	if !o.Part.watches() {
-		return &server{local: isLocal(t.addr.Addr())}
+		return &server{local: isLocal(all[0].addr.Addr())}
 	}
-	return findServer(t.addr, o.ServerPIDs)
+	return findServer(all, o.ServerPIDs)
 }
 
 // isLocal reports whether a is one of this machine's addresses.

@@ -60,6 +60,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.Harness != nil {
 		r.Harness.writeText(line)
 	}
+	for _, t := range r.Targets {
+		line("target", "%s (%s): %s of %s opened, %s failed, %s lost", t.URL, t.Address, count(t.Opened), count(t.Wanted), count(t.Failed), count(t.Lost))
+	}
 	r.writeMembers(line)
 	r.writeServer(line)
 	for _, f := range r.Failures {

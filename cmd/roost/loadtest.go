@@ -43,7 +43,7 @@ func newLoadtestIdleCommand() *cobra.Command {
 		idle   loadtest.Idle
 	)
 	cmd := &cobra.Command{
-		Use:   "idle URL",
+		Use:   "idle URL...",
 		Short: "Open connections and hold them: connections a second, bytes a connection",
 		Long: `Idle opens connections, answers pings, and holds them. It prints connections a second, handshake latency, and what the server's
 memory grew by a connection: user space (its RSS) and the kernel's (slab and socket buffers of this machine) apart.
@@ -53,12 +53,12 @@ Memory that the server kept from earlier connections does not grow again: measur
 
   # 5,000 a second, more than one address' ports, and an echo over each at the end
   roost loadtest idle ws://127.0.0.1:8081/ --conns 200k --connect-rate 5k --source-ip 127.0.0.2-127.0.0.60 --verify`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("rate") {
 				fmt.Fprintln(cmd.ErrOrStderr(), "roost: --rate of idle is now --connect-rate")
 			}
-			return shared.run(cmd, args[0], func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
+			return shared.run(cmd, args, func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
 				if idle.Hold == 0 {
 					idle.Hold = -1
 				}
@@ -82,7 +82,7 @@ func newLoadtestEchoCommand() *cobra.Command {
 		rate   int64
 	)
 	cmd := &cobra.Command{
-		Use:   "echo URL",
+		Use:   "echo URL...",
 		Short: "Measure an echo server: messages a second, round trips, CPU a message",
 		Long: `Echo sends messages and wants them back, byte by byte. In the closed model, the default, each connection keeps --inflight messages
 under way, and sends the next when a reply comes. With --rate the model is open: messages leave at times fixed beforehand, and latency
@@ -95,10 +95,10 @@ counts from then, so that a server that stalls cannot hide it (coordinated omiss
 
   # in CI: exit code 4 unless both hold
   roost loadtest echo ws://127.0.0.1:8081/ --rate 10k --expect 'p99<20ms' --expect 'loss==0' --out run.json`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			echo.Rate = float64(rate)
-			return shared.run(cmd, args[0], func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
+			return shared.run(cmd, args, func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
 				echo.Options = o
 				return echo.Run(ctx)
 			})

@@ -25,7 +25,7 @@ first, the median and the last receiver had a message, and how many were lost, c
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			broadcast.Rate = float64(rate)
-			return shared.run(cmd, args[0], func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
+			return shared.run(cmd, args, func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
 				broadcast.Options = o
 				return broadcast.Run(ctx)
 			})

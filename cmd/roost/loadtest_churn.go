@@ -19,7 +19,7 @@ func newLoadtestChurnCommand() *cobra.Command {
 		churn  loadtest.Churn
 	)
 	cmd := &cobra.Command{
-		Use:   "churn URL",
+		Use:   "churn URL...",
 		Short: "Keep connections open that live a random time: connects a second, handshakes, closes, leaks",
 		Long: `Churn keeps --conns connections open. Each lives a random time, --lifetime on average, ends by a close handshake or, as --abort says, by a
 reset, and its place is dialled anew. It prints connections a second, how long handshakes and closes take, what failed, and what the
@@ -29,9 +29,9 @@ server holds (memory, descriptors) before the first connection, with all open, a
 
   # in CI: whatever comes and goes, all is given back
   roost loadtest churn ws://127.0.0.1:8081/ --lifetime 500ms --expect 'leaked-descriptors==0' --expect 'errors==0'`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return shared.run(cmd, args[0], func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
+			return shared.run(cmd, args, func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
 				churn.Options = o
 				return churn.Run(ctx)
 			})

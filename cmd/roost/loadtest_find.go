@@ -38,7 +38,7 @@ The exit code is 1 when not even --from holds.`,
 				}
 				find.Objective = append(find.Objective, e)
 			}
-			return shared.run(cmd, args[1], func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
+			return shared.run(cmd, args[1:], func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
 				find.Options = o
 				return find.Run(ctx)
 			})

@@ -37,9 +37,10 @@ func (l *loadtestFlags) register(f *pflag.FlagSet) {
 	f.BoolVarP(&l.quiet, "quiet", "q", false, "print no progress")
 }
 
-func (l *loadtestFlags) options(url string) (loadtest.Options, error) {
+func (l *loadtestFlags) options(urls []string) (loadtest.Options, error) {
+	all := loadtest.SplitURLs(strings.Join(urls, ","))
 	o := loadtest.Options{
-		URL: url, Conns: l.conns, ConnectRate: float64(l.rate), Dialing: l.dialing,
+		URL: all[0], More: all[1:], Conns: l.conns, ConnectRate: float64(l.rate), Dialing: l.dialing,
 		Timeout: l.timeout, Loops: l.loops, ServerPIDs: l.pids,
 	}
 	if len(l.sources) > 0 {

@@ -42,7 +42,7 @@ user on this machine, app id, key and secret are found as roost pub finds them.`
 			if push.Pusher, err = to.pusher(args[0]); err != nil {
 				return err
 			}
-			return shared.run(cmd, args[0], func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
+			return shared.run(cmd, args, func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
 				push.Options = o
 				return push.Run(ctx)
 			})

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,11 +15,11 @@ type runScenario func(context.Context, loadtest.Options) (*loadtest.Report, erro
 
 // run runs the scenario, here or in several processes, and deals with its report. A process
 // that is a part of a run does its part only: the report is its leader's.
-func (l *loadtestFlags) run(cmd *cobra.Command, url string, scenario runScenario) error {
+func (l *loadtestFlags) run(cmd *cobra.Command, urls []string, scenario runScenario) error {
 	if err := l.outcome.parse(); err != nil {
 		return err
 	}
-	o, err := l.options(url)
+	o, err := l.options(urls)
 	if err != nil {
 		return err
 	}
@@ -34,7 +35,7 @@ func (l *loadtestFlags) run(cmd *cobra.Command, url string, scenario runScenario
 	defer stop()
 	ctx, interrupt := context.WithCancel(ctx)
 	defer interrupt()
-	live := newLiveView(cmd.ErrOrStderr(), l.quiet, cmd.Name()+" "+url, interrupt)
+	live := newLiveView(cmd.ErrOrStderr(), l.quiet, cmd.Name()+" "+strings.Join(urls, " "), interrupt)
 	o.Notice, o.Progress = live.notice, live.progress
 	var report *loadtest.Report
 	switch {

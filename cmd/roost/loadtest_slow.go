@@ -17,7 +17,7 @@ func newLoadtestSlowCommand() *cobra.Command {
 		load           string
 	)
 	cmd := &cobra.Command{
-		Use:   "slow URL",
+		Use:   "slow URL...",
 		Short: "Measure what clients that read slowly do to the others",
 		Long: `Slow puts the same load on the same connections twice: first all read as they can, then --slow percent of them read at --read-rate
 bytes a second only, with small receive buffers. It prints the latency of the others without and with them, their ratio, how
@@ -29,10 +29,10 @@ The load is a broadcast (one connection sends, the server sends to all), or with
 
   # in CI: nine that read do not wait for one that does not
   roost loadtest slow ws://127.0.0.1:8081/ --slow 10% --expect 'fast_p99_ratio<2' --expect 'loss==0'`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			slow.Rate, slow.ReadRate, slow.Echo = float64(rate), float64(readRate), load == "echo"
-			return shared.run(cmd, args[0], func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
+			return shared.run(cmd, args, func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
 				slow.Options = o
 				return slow.Run(ctx)
 			})

@@ -38,7 +38,7 @@ the last position that they had (Roost's addition to the protocol), and each sub
     --expect lost==0 --expect duplicates==0 --expect unrecovered==0 --expect unreturned==0`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			urls := strings.Split(strings.Join(args, ","), ",")
+			urls := loadtest.SplitURLs(strings.Join(args, ","))
 			storm.Server = cut == "server" || kill != 0
 			if kill != 0 {
 				s, err := signalNamed(signal)
@@ -54,9 +54,8 @@ the last position that they had (Roost's addition to the protocol), and each sub
 				}
 				storm.Pusher = &p
 			}
-			return shared.run(cmd, urls[0], func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
+			return shared.run(cmd, args, func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
 				storm.Options = o
-				storm.More = urls[1:]
 				return storm.Run(ctx)
 			})
 		},
