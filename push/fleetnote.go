@@ -126,6 +126,9 @@ func (c changes) check() error {
 			if err := protocol.CheckChannel(name); err != nil {
 				return fmt.Errorf("push: a note has members of a channel: %w", err)
 			}
+			if !protocol.IsPresence(name) {
+				return fmt.Errorf("push: a note has members of channel %s, which is no presence channel", name)
+			}
 			for id := range users {
 				if err := protocol.CheckUserID(id); err != nil {
 					return fmt.Errorf("push: a note has a member: %w", err)

@@ -28,7 +28,7 @@ type fleet struct {
 	urls  []string
 }
 
-func startFleet(t *testing.T, servers int) *fleet {
+func startFleet(t *testing.T, servers int, more ...string) *fleet {
 	t.Helper()
 	f := &fleet{nats: startNATS(t, servers)}
 	var urls []string
@@ -36,8 +36,11 @@ func startFleet(t *testing.T, servers int) *fleet {
 		urls = append(urls, n.url())
 	}
 	for range 3 {
-		p, url, _ := startServe(t, "--bus", strings.Join(urls, ","), "--bus-replicas", fmt.Sprint(servers), "--key", "key", "--secret", "secret",
-			"--bus-history", "100000", "--channels", `[{"match":"kept-*","history":{"count":100000,"age":"10m"}}]`)
+		args := []string{
+			"--bus", strings.Join(urls, ","), "--bus-replicas", fmt.Sprint(servers), "--key", "key", "--secret", "secret",
+			"--bus-history", "100000", "--channels", `[{"match":"kept-*","history":{"count":100000,"age":"10m"}}]`,
+		}
+		p, url, _ := startServe(t, append(args, more...)...)
 		f.nodes, f.urls = append(f.nodes, p), append(f.urls, url)
 	}
 	return f

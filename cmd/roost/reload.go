@@ -15,7 +15,7 @@ import (
 // reloadable are the flags that count again at a SIGHUP. The others need a new
 // process; files of certificates count by themselves.
 var reloadable = []string{
-	"apps", "channels", "webhooks", "app-id", "key", "secret", "client-events",
+	"apps", "channels", "webhooks", "app-id", "key", "secret", "client-events", "subscription-counts",
 	"max-data", "max-channels", "max-members", "message-rate", "message-burst", "client-event-rate",
 }
 

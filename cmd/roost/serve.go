@@ -78,6 +78,7 @@ func registerPushFlags(f *pflag.FlagSet, o *push.Options) {
 	count(f, &o.Limits.MessageBurst, "message-burst", 512, 1, 1<<20, "messages that one client may send at once")
 	count(f, &o.Limits.ClientEventRate, "client-event-rate", 10, 1, 1<<20, "client events a second that one client may send")
 	count(f, &o.Limits.MaxMembers, "max-members", 100, 1, 1<<20, "most users in one presence channel")
+	f.BoolVar(&o.App.SubscriptionCounts, "subscription-counts", false, "subscribers are told how many they are, in the whole fleet")
 	f.BoolVar(&o.App.ClientEvents, "client-events", false, "clients may send events to each other on private and presence channels")
 	count(f, &o.DrainRate, "drain-rate", 0, 0, 1<<20, "connections told to leave each second of a drain, 0 for as many as --drain-window needs")
 	duration(f, &o.DrainWindow, "drain-window", 5*time.Second, time.Hour, "time over which clients leave and come back elsewhere; --shutdown-timeout must be longer")
