@@ -105,6 +105,12 @@ func (b *Bus) open(ctx context.Context) (err error) {
 	if b.stream, err = b.openStream(ctx); err != nil {
 		return fmt.Errorf("open the stream of events with history: %w: JetStream must be enabled", err)
 	}
+	if e := b.opts.Embedded; e != nil && e.unclean {
+		b.opts.Logger.Warn("the system went down while events were written: positions from before are not recovered")
+		if err := b.nextGeneration(ctx, b.stream.CachedInfo()); err != nil {
+			return err
+		}
+	}
 	if b.plain, err = startPlain(b.nc, b.opts.Prefix, b.opts.Logger, b.subs.Deliver); err != nil {
 		return err
 	}

@@ -13,8 +13,10 @@ import (
 // Embedded is a NATS server in this process, with its files in a folder. It
 // listens on no port.
 type Embedded struct {
-	server *server.Server
-	lock   *os.File
+	server  *server.Server
+	dir     string
+	lock    *os.File
+	unclean bool // the stream may have lost its end before
 }
 
 // startTime is how long the server may take to read its files.
@@ -25,7 +27,8 @@ var ErrInUse = errors.New("natsbus: another process has this folder")
 
 // StartEmbedded starts a server, and makes the folder if need be. With sync each
 // event is on the disk, by fsync, before it is acknowledged; without, a power cut
-// may cost the last two minutes, while the end of the process costs nothing. Two
+// may cost the last two minutes, which ends the epoch, while the end of the process
+// costs nothing. Two
 // servers would spoil each other's files, so the folder is locked, and the error
 // is ErrInUse when it is another's.
 func StartEmbedded(dir string, sync bool) (*Embedded, error) {
@@ -39,11 +42,15 @@ func StartEmbedded(dir string, sync bool) (*Embedded, error) {
 	if err != nil {
 		return nil, err
 	}
+	unclean, err := mark(dir, sync)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
 	s, err := start(dir, sync)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	return &Embedded{s, lock}, nil
+	return &Embedded{s, dir, lock, unclean}, nil
 }
 
 func start(dir string, sync bool) (*server.Server, error) {
@@ -65,6 +72,7 @@ func start(dir string, sync bool) (*server.Server, error) {
 func (e *Embedded) stop() {
 	e.server.Shutdown()
 	e.server.WaitForShutdown()
+	unmark(e.dir)
 	// The lock goes with the descriptor, of which nothing was written.
 	_ = e.lock.Close()
 }

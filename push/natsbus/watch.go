@@ -78,20 +78,23 @@ func (b *Bus) inspect() error {
 		return nil
 	}
 	b.behind = 0
-	return b.nextGeneration(ctx, info, had)
+	if err := b.nextGeneration(ctx, info); err != nil {
+		return err
+	}
+	return b.reopen(ctx, fmt.Sprintf("the stream ended at %d and ends at %d", had, info.State.LastSeq))
 }
 
 // nextGeneration ends the epoch of a stream that has lost its end, in a power cut
 // as a rule: its next events get sequences that clients know from others. Servers
 // that see it at once write the same number.
-func (b *Bus) nextGeneration(ctx context.Context, info *jetstream.StreamInfo, had uint64) error {
+func (b *Bus) nextGeneration(ctx context.Context, info *jetstream.StreamInfo) error {
 	generation, _ := strconv.Atoi(info.Config.Metadata[metaGeneration]) // 0 when there is none
 	config := info.Config
 	config.Metadata[metaGeneration] = strconv.Itoa(generation + 1)
 	if _, err := b.js.UpdateStream(ctx, config); err != nil {
 		return fmt.Errorf("JetStream: begin a new epoch: %w", err)
 	}
-	return b.reopen(ctx, fmt.Sprintf("the stream ended at %d and ends at %d", had, info.State.LastSeq))
+	return nil
 }
 
 func (b *Bus) reopen(ctx context.Context, why string) error {
