@@ -73,7 +73,7 @@ func publish(d *driver, p *Pusher, s *schedule, stamp *eventStamp, urls []string
 			all.close()
 			return nil, err
 		}
-		all.all = append(all.all, &publisher{publishers: all, published: newPublished(), index: uint32(i), sleeper: sleeper})
+		all.all = append(all.all, &publisher{publishers: all, published: newPublished(), index: uint32(i), sleeper: sleeper, at: i % len(all.apis)})
 	}
 	all.run = d.ctx
 	all.ctx, all.stop = context.WithCancel(d.ctx)

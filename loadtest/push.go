@@ -19,9 +19,15 @@ type Push struct {
 
 	Warmup   time.Duration // not measured; what is lost in it counts nevertheless
 	Duration time.Duration // measured; 0 = 10 s
+
+	// Slow, when above 0, is the share of connections that read ReadRate bytes a second each, 0 for none at all.
+	// The run has two phases then, of Warmup and Duration each: all read as they can in the first.
+	// Figures are of the others, and of the second.
+	Slow     float64
+	ReadRate float64
 }
 
-func (p *Push) normalize() (err error) {
+func (p *Push) normalize() error {
 	p.Rate, p.Duration = cmp.Or(p.Rate, 10), cmp.Or(p.Duration, 10*time.Second)
 	if err := p.Pusher.normalize(&p.Options); err != nil {
 		return err
@@ -29,11 +35,15 @@ func (p *Push) normalize() (err error) {
 	switch events := p.Rate * p.Duration.Seconds(); {
 	case p.Warmup < 0 || p.Duration < 0:
 		return invalid("warm-up and duration must not be negative")
+	case !(p.Slow >= 0 && p.Slow <= 0.9) || p.Slow > 0 && int(p.Slow*float64(p.Conns)) == 0:
+		return invalid("a share of %g slow clients of %d: want one of them, and 90%% at most", p.Slow, p.Conns)
+	case p.ReadRate < 0 || p.ReadRate > maxReadRate:
+		return invalid("reading %g bytes a second: want 0 to %g", p.ReadRate, maxReadRate)
 	case events > maxEvents:
 		return invalid("%.0f events: want at most %d; a lower rate, or a shorter run", events, maxEvents)
 	}
-	p.URL, err = p.app(p.URL)
-	return err
+	p.Options.slow = slowShare(p.Slow)
+	return p.apps(&p.Options)
 }
 
 // Run runs the scenario; see [Echo.Run] for ctx, the report and the errors.
@@ -47,7 +57,7 @@ func (p Push) Run(ctx context.Context) (*Report, error) {
 	}
 	m := &pushRun{Push: &p, stamp: stamp}
 	d, err := newDriver(ctx, "push", p.Options, maxPusherFrame, func(l *loop) script {
-		s := &push{pusher: newPusher(l, &p.Pusher, stamp), published: newPublished()}
+		s := &push{pusher: newPusher(l, &p.Pusher, stamp), published: newPublished(), sippers: newSippers(l, p.ReadRate)}
 		m.scripts, m.pushers = append(m.scripts, s), append(m.pushers, s.pusher)
 		return s
 	})
@@ -77,18 +87,36 @@ type pushRun struct {
 	s       *schedule
 }
 
+// plan fixes what is due when, and what is measured.
+func (m *pushRun) plan() {
+	s := newSchedule(&m.Pusher, m.d.plan.seed)
+	s.begun = m.d.plan.clock() + int64(10*time.Millisecond)
+	at := s.begun + int64(m.Warmup)
+	if m.Slow > 0 {
+		s.baseFrom, s.baseEnd = s.numberAt(at), s.numberAt(at+int64(m.Duration))
+		at += int64(m.Duration + m.Warmup)
+	}
+	s.from, s.end = s.numberAt(at), s.numberAt(at+int64(m.Duration))
+	s.came = make([]atomic.Uint32, s.end-s.from)
+	m.s = s
+}
+
 // measure publishes, and waits for what is under way.
 func (m *pushRun) measure() (*PushReport, error) {
 	d := m.d
-	m.s = newSchedule(&m.Pusher, d.plan.seed)
-	m.s.begun = d.plan.clock() + int64(10*time.Millisecond)
-	m.s.from = m.s.numberAt(m.s.begun + int64(m.Warmup))
-	m.s.end = m.s.numberAt(m.s.begun + int64(m.Warmup+m.Duration))
-	m.s.came = make([]atomic.Uint32, m.s.end-m.s.from)
+	m.plan()
 	schedules(d, m.pushers, m.s)
 	stop, err := m.publish()
 	if err != nil {
 		return nil, err
+	}
+	if m.Slow > 0 {
+		d.wait("warm-up", m.Warmup, nil)
+		d.wait("baseline", m.Duration, nil)
+		if err := m.slowDown((*sippers).begin); err != nil {
+			stop()
+			return nil, err
+		}
 	}
 	if m.Warmup > 0 {
 		d.wait("warm-up", m.Warmup, nil)
@@ -105,6 +133,11 @@ func (m *pushRun) measure() (*PushReport, error) {
 	d.each(func(l *loop) { to = max(to, m.pushers[l.index].latest) })
 	r.Measured = time.Duration(to - from)
 	m.gather(r, &sum)
+	if m.Slow > 0 {
+		if r.Slow, err = m.slow(&r.Latency); err != nil {
+			return nil, err
+		}
+	}
 	r.ServerCPU, r.ClientCPU, r.ClientBound = d.cpuSince(before, after, spent, r.Deliveries)
 	if r.ServerCPU != nil && r.Published > 0 {
 		r.ServerPublish = r.ServerCPU.Time / time.Duration(r.Published)
@@ -119,7 +152,7 @@ func (m *pushRun) publish() (stop func() published, err error) {
 		m.d.each(func(l *loop) { m.scripts[l.index].begin() })
 		return m.endClients, nil
 	}
-	all, err := publish(m.d, &m.Pusher, m.s, m.stamp, []string{m.URL})
+	all, err := publish(m.d, &m.Pusher, m.s, m.stamp, append([]string{m.URL}, m.More...))
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import "github.com/roost-ws/roost/codec"
 type push struct {
 	*pusher
 	published
+	sippers *sippers
 	cursor  uint32 // the first event of the schedule that was not looked at
 	sending bool
 }
@@ -24,7 +25,7 @@ func (s *push) end() *published {
 }
 
 func (s *push) tick() int64 {
-	next := s.pusher.tick()
+	next := min(s.pusher.tick(), s.sippers.sip())
 	if !s.sending {
 		return next
 	}

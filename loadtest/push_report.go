@@ -45,6 +45,8 @@ type PushReport struct {
 	Latency     Latency `json:"latency"`     // of all deliveries
 	Uncorrected Latency `json:"uncorrected"` // the same from when the event left
 
+	Slow *PushSlow `json:"slow,omitempty"`
+
 	ServerCPU     *CPU          `json:"server_cpu,omitempty"`        // by delivery
 	ServerPublish time.Duration `json:"server_publish_ns,omitempty"` // all of its CPU time, by event published
 	ClientCPU     CPU           `json:"client_cpu"`
@@ -81,6 +83,9 @@ func (p *PushReport) figures(add func(string, float64)) {
 	if p.Last.Count > 0 {
 		add("last-p50", float64(p.Last.P50))
 		add("last-p99", float64(p.Last.P99))
+	}
+	if p.Slow != nil {
+		p.Slow.figures(add)
 	}
 	if s := p.ServerCPU; s != nil && p.Deliveries > 0 {
 		add("server-cpu", float64(s.PerMessage))
@@ -129,6 +134,9 @@ func (p *PushReport) writeText(line liner) {
 	line("", "of all deliveries, from when an event was to leave (uncorrected: from when it left), and of each event at its")
 	line("", "first, its median and its last subscriber")
 	line("order", "%s lost of %s, %s duplicates, %s reordered; %s events did not reach all", count(p.Lost), count(p.Expected), count(p.Duplicates), count(p.Reordered), count(p.Incomplete))
+	if p.Slow != nil {
+		p.Slow.writeText(line)
+	}
 	if c := p.ServerCPU; c != nil {
 		line("server CPU", "%s a delivery, %s a publish, %.2f cores", span(c.PerMessage), span(p.ServerPublish), c.Cores)
 	}
@@ -160,6 +168,10 @@ func (p *PushReport) merge(o *PushReport) error {
 	if p.ServerCPU != nil && p.Published > 0 {
 		p.ServerPublish = p.ServerCPU.Time / time.Duration(p.Published)
 	}
-	return errors.Join(p.Call.merge(&o.Call), p.First.merge(&o.First), p.Median.merge(&o.Median), p.Last.merge(&o.Last),
-		p.Latency.merge(&o.Latency), p.Uncorrected.merge(&o.Uncorrected))
+	err := errors.Join(p.Call.merge(&o.Call), p.First.merge(&o.First), p.Median.merge(&o.Median), p.Last.merge(&o.Last),
+		p.Latency.merge(&o.Latency), p.Uncorrected.merge(&o.Uncorrected), mergeInto(&p.Slow, o.Slow))
+	if p.Slow != nil {
+		p.Slow.compare(&p.Latency)
+	}
+	return err
 }

@@ -41,13 +41,13 @@ type pusher struct {
 	nextPing int64
 	pinged   int // slot
 
-	frame                               pusherFrame
-	heard, duplicates, reordered        uint64 // events
-	measured                            uint64 // of heard, each once
-	latest                              int64  // when the last of these came
-	complete                            uint64 // events whose last receiver is on this loop
-	recovered, unrecovered              uint64 // subscriptions that resumed
-	corrected, raw, first, median, last *latency
+	frame                                         pusherFrame
+	heard, duplicates, reordered                  uint64 // events
+	measured                                      uint64 // of heard, each once
+	latest                                        int64  // when the last of these came
+	complete                                      uint64 // events whose last receiver is on this loop
+	recovered, unrecovered                        uint64 // subscriptions that resumed
+	corrected, raw, first, median, last, baseline *latency
 
 	stands func(*conn) // told when all of a connection's subscriptions are answered; may be nil
 }
@@ -59,7 +59,7 @@ func newPusher(l *loop, p *Pusher, s *eventStamp) *pusher {
 	h := &pusher{
 		loop: l, p: p, stamp: s, conns: make([]pusherConn, len(l.conns)), subs: make([]subscription, len(l.conns)*p.Subscriptions),
 		epochs: []string{""}, epochOf: make(map[string]uint32), alive: activityTimeout, nextPing: never,
-		corrected: newLatency(), raw: newLatency(), first: newLatency(), median: newLatency(), last: newLatency(),
+		corrected: newLatency(), raw: newLatency(), first: newLatency(), median: newLatency(), last: newLatency(), baseline: newLatency(),
 	}
 	return h
 }
@@ -126,6 +126,9 @@ func (h *pusher) event(c *conn, f *pusherFrame) error {
 // time takes the latencies of an event that came for the first time.
 func (h *pusher) time(e eventHead) {
 	if e.number < h.schedule.from || e.number >= h.schedule.end {
+		if e.number >= h.schedule.baseFrom && e.number < h.schedule.baseEnd {
+			h.baseline.record(h.now - h.schedule.dueAt(e.number))
+		}
 		return
 	}
 	h.measured++

@@ -69,9 +69,10 @@ func (h *pusher) enlist(s *schedule) {
 	for slot := range h.conns {
 		for j := range h.p.Subscriptions {
 			sub := &h.subs[slot*h.p.Subscriptions+j]
+			slow := h.slow.has(h.id(&h.loop.conns[slot]))
 			id := h.number(&h.loop.conns[slot])
 			c := h.p.channelOf(id, j)
-			if sub.counts = sub.confirmed && h.p.hears(id, c); sub.counts {
+			if sub.counts = sub.confirmed && !slow && h.p.hears(id, c); sub.counts {
 				s.receivers[c]++
 			}
 		}

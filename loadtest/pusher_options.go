@@ -128,6 +128,21 @@ func (p *Pusher) app(raw string) (string, error) {
 	return u.String(), nil
 }
 
+// apps does so with all of o's URLs.
+func (p *Pusher) apps(o *Options) (err error) {
+	if o.URL, err = p.app(o.URL); err != nil {
+		return err
+	}
+	more := make([]string, len(o.More))
+	for i, u := range o.More {
+		if more[i], err = p.app(u); err != nil {
+			return err
+		}
+	}
+	o.More = more
+	return nil
+}
+
 // channelOf is the number of connection id's subscription j.
 func (p *Pusher) channelOf(id uint32, j int) uint32 {
 	return uint32((uint64(id)*uint64(p.Subscriptions) + uint64(j)) % uint64(p.Channels))

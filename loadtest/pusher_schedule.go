@@ -14,6 +14,9 @@ type schedule struct {
 	from  uint32  // the first event that is measured
 	end   uint32  // the first that is not due any more
 
+	// What is measured before, for comparison; both 0 without.
+	baseFrom, baseEnd uint32
+
 	channels int
 	weights  []float64 // rising sums of the channels' shares; nil when they have turns
 	seed     uint64

@@ -31,7 +31,7 @@ type Storm struct {
 	Limit  time.Duration // how long to wait for the cut, and then for all to be back; 0 = 1 min
 }
 
-func (o *Storm) normalize() (err error) {
+func (o *Storm) normalize() error {
 	o.MinBackoff, o.MaxBackoff = cmp.Or(o.MinBackoff, 100*time.Millisecond), cmp.Or(o.MaxBackoff, 5*time.Second)
 	o.Before, o.After, o.Limit = cmp.Or(o.Before, 2*time.Second), cmp.Or(o.After, 2*time.Second), cmp.Or(o.Limit, time.Minute)
 	switch {
@@ -51,18 +51,7 @@ func (o *Storm) normalize() (err error) {
 	if err := p.normalize(&o.Options); err != nil {
 		return err
 	}
-	if o.URL, err = p.app(o.URL); err != nil {
-		return err
-	}
-	more := o.More
-	o.More = nil
-	for _, u := range more {
-		if u, err = p.app(u); err != nil {
-			return err
-		}
-		o.More = append(o.More, u)
-	}
-	return nil
+	return p.apps(&o.Options)
 }
 
 // Run runs the scenario; see [Echo.Run] for ctx, the report and the errors. Kill's error is among them.

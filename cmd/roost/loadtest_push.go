@@ -20,9 +20,11 @@ func newLoadtestPushCommand() *cobra.Command {
 		shared loadtestFlags
 		to     pusherFlags
 		push   loadtest.Push
+
+		readRate int64
 	)
 	cmd := &cobra.Command{
-		Use:   "push URL",
+		Use:   "push URL...",
 		Short: "Measure a Pusher server: publish to channels, one-way latency, losses, order",
 		Long: `Push subscribes connections to the channels of any server of Pusher Channels protocol 7, and publishes to them at fixed times: over
 the HTTP API, or as client events. Each event carries its channel, its number and its time, so the report tells the one-way latency from when it
@@ -36,14 +38,14 @@ user on this machine, app id, key and secret are found as roost pub finds them.`
 
   # another server
   ROOST_SECRET=… roost loadtest push wss://push.example.org --app-id 1 --app-key key --private 50%`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
-			if push.Pusher, err = to.pusher(args[0]); err != nil {
+			if push.Pusher, err = to.pusher(loadtest.SplitURLs(args[0])[0]); err != nil {
 				return err
 			}
 			return shared.run(cmd, args, func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
-				push.Options = o
+				push.Options, push.ReadRate = o, float64(readRate)
 				return push.Run(ctx)
 			})
 		},
@@ -53,6 +55,8 @@ user on this machine, app id, key and secret are found as roost pub finds them.`
 	to.register(f, 100)
 	duration(f, &push.Duration, "duration", 10*time.Second, 24*time.Hour, "how long to measure")
 	duration(f, &push.Warmup, "warmup", 2*time.Second, time.Hour, "how long to publish before measuring")
+	share(f, &push.Slow, "slow", 0, "share of the connections that read slowly in a second phase, as 1%")
+	size(f, &readRate, "read-rate", 0, 0, 1e9, "bytes a second that each of them reads, 0 for none at all")
 	return cmd
 }
 

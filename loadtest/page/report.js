@@ -54,7 +54,7 @@ const tail = (percent) => -Math.log10(Math.max(1 - percent / 100, 1e-6));
 const marks = [0, 50, 90, 99, 99.9, 99.99, 99.999];
 const percent = { label: "percentile", splits: () => marks.map(tail), values: () => marks.map(String), text: (x) => +(100 * (1 - 10 ** -x)).toFixed(3) + " %" };
 const curve = (r, run, name, label, colour) => {
-  const of = r.echo || r.broadcast || r.push || (r.slow && { latency: r.slow.loaded.latency, baseline: r.slow.baseline.latency }) || (r.churn && { latency: (r.churn.echo || {}).latency, handshake: r.churn.handshake, close: r.churn.close }) || {};
+  const of = r.echo || r.broadcast || (r.push && { ...r.push, ...r.push.slow }) || (r.storm && { ...r.storm.events, back: r.storm.back }) || (r.slow && { latency: r.slow.loaded.latency, baseline: r.slow.baseline.latency }) || (r.churn && { latency: (r.churn.echo || {}).latency, handshake: r.churn.handshake, close: r.churn.close }) || {};
   const points = ((of[name] && of[name].curve) || []).filter((p) => p.percent < 100);
   return { label: named(run, label), colour, run, x: points.map((p) => tail(p.percent)), y: points.map((p) => ms(p.at_ns)) };
 };
@@ -62,7 +62,7 @@ const curve = (r, run, name, label, colour) => {
 if (some((s) => s.messages)) draw("Messages", "a second", over(["messages", each((s) => s.messages)]));
 draw("Latency", "ms", over(["p50", heard((s) => s.p50_ns)], ["p99", heard((s) => s.p99_ns)], ["max", heard((s) => s.max_ns)]));
 draw("Latency by percentile", "ms", runs.flatMap((r, run) => [curve(r, run, "latency", "latency", 0), curve(r, run, "uncorrected", "uncorrected", 1),
-  curve(r, run, "baseline", "without slow ones", 1), curve(r, run, "handshake", "handshake", 2), curve(r, run, "close", "close", 3)]), percent);
+  curve(r, run, "baseline", "without slow ones", 1), curve(r, run, "handshake", "handshake", 2), curve(r, run, "back", "back after the cut", 2), curve(r, run, "close", "close", 3)]), percent);
 const steps = (r, run, name, colour, f) => {
   const all = r.find ? r.find.steps.toSorted((a, b) => a.load - b.load) : [];
   return { label: named(run, name), colour, run, x: all.map((s) => s.load), y: all.map((s) => (f(s) > 0 ? ms(f(s)) : null)) };
@@ -70,7 +70,7 @@ const steps = (r, run, name, colour, f) => {
 const load = { label: "load", values: (u, all) => all.map(short), text: short };
 draw("Latency by load", "ms", runs.flatMap((r, run) => [steps(r, run, "p50", 0, (s) => s.latency.p50_ns),
   steps(r, run, "p99, held", 2, (s) => s.held && s.latency.p99_ns), steps(r, run, "p99, failed", 1, (s) => !s.held && s.latency.p99_ns)]), load);
-if (runs.some((r) => r.churn)) draw("Handshakes", "a second", over(["handshakes", each((s) => s.opened)]));
+if (runs.some((r) => r.churn || r.storm)) draw("Handshakes", "a second", over(["handshakes", each((s) => s.opened)]));
 draw("Connections", "open", over(["open", (s) => s.open]));
 draw("Errors", "a second", over(["handshakes failed", each((s) => s.failed)], ["connections lost", each((s) => s.lost)]));
 draw("CPU", "cores", over(["server", (s) => (s.server_rss >= 0 || s.server_cores > 0 ? s.server_cores : null)], ["harness", (s) => s.client_cores]));

@@ -1,0 +1,31 @@
+//go:build unix
+
+package loadtest
+
+import (
+	"testing"
+	"time"
+)
+
+func TestPushTellsTheOthersWithAndWithoutSlowReaders(t *testing.T) {
+	const pause = 30 * time.Millisecond
+	begun := time.Now()
+	// The server waits for somebody in the second phase.
+	url := servePusher(t, &pusherServer{deliver: func(subscriber, event int, send func()) {
+		if subscriber == 0 && event >= 25 {
+			time.Sleep(pause)
+		}
+		send()
+	}})
+	r, _ := runPush(t, url, 10, Push{Pusher: Pusher{Rate: 20}, Slow: 0.2, Warmup: 250 * time.Millisecond, Duration: time.Second})
+	s := r.Slow
+	if s == nil || s.Slow != 2 || r.Subscribed != 8 || r.Deliveries != 8*20 || s.Baseline.Count != 8*20 || r.Lost != 0 || s.Disconnected != 0 {
+		t.Fatalf("%+v, slow %+v; want 20 events to 8 of 10 in each phase", r, s)
+	}
+	if r.Latency.P50 < pause || s.Baseline.P50 >= pause || s.FastP99Ratio <= 1 {
+		t.Errorf("p50 %v, without slow ones %v, ratio of p99 %v; want %v more", r.Latency.P50, s.Baseline.P50, s.FastP99Ratio, pause)
+	}
+	if took := time.Since(begun); took < 2500*time.Millisecond {
+		t.Errorf("two phases took %v", took)
+	}
+}
