@@ -40,6 +40,7 @@ type driver struct {
 	server  *server
 	kernel  *kernelProbe
 	sampler *sampler
+	scraper *scraper // nil without one
 	before  cpuTimes // this process's, before the run
 	gone    func()   // looks at the server when connections have been closed; may be nil
 	apart   error    // why the parts of the run could not meet
@@ -65,6 +66,7 @@ func newDriver(ctx context.Context, scenario string, o Options, maxPayload int, 
 		o.Notice(n)
 	}
 	d.ctx, d.cancel = context.WithCancelCause(ctx)
+	d.scraper = startScraper(&o)
 	d.sampler = newSampler(d)
 	d.plan = newPlan(&o, all, int64(maxPayload))
 	for i := range o.Loops {
@@ -254,6 +256,7 @@ func (d *driver) stop() {
 	d.each(func(l *loop) { l.stop = true })
 	d.done.Wait()
 	d.cancel(nil)
+	d.report.Scrape = d.scraper.stop()
 	d.server.close()
 	d.kernel.close()
 }

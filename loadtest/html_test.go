@@ -24,6 +24,8 @@ func drawn() *Report {
 		r.Samples = append(r.Samples, Sample{
 			At: time.Duration(i+1) * time.Second, Length: time.Second, Stage: "measure", Open: 100 * i, Failed: i % 3, Messages: uint64(5000 + 100*i),
 			P50: time.Millisecond, P99: 19 * time.Millisecond, Max: 30 * time.Millisecond, ServerCores: 0.5, ServerRSS: int64(i) << 20, ClientCores: 0.4,
+			Lag: time.Duration(i) * time.Millisecond, Server: &ServerSample{PSS: int64(i) << 19, Descriptors: 100 * i, Slab: 9 << 20, SocketBuffers: 1 << 20},
+			Scraped: map[string]float64{`roost_connections{node="a"}`: float64(i), `roost_connections{node="<b>"}`: 2, "roost_frames_total/s": 50},
 		})
 	}
 	for _, p := range curvePercents {
@@ -103,9 +105,9 @@ func (s seen) check(t *testing.T, charts int) {
 func TestPageDrawsAndAsksNothingOfTheNetwork(t *testing.T) {
 	var one, two bytes.Buffer
 	must(t, drawn().WriteHTML(&one))
-	look(t, one.String()).check(t, 7)
+	look(t, one.String()).check(t, 12)
 	must(t, WriteDiffHTML(&two, drawn(), drawn(), Diff(drawn(), drawn(), 0.1)))
-	look(t, two.String()).check(t, 7)
+	look(t, two.String()).check(t, 12)
 }
 
 func TestPageOfARunThatMeasuredNothingHasNoBlankCharts(t *testing.T) {

@@ -69,6 +69,9 @@ func (r *Report) merge(o *Report) error {
 	}
 	r.mergeFailures(o)
 	r.mergeTargets(o)
+	if r.Scrape == nil {
+		r.Scrape = o.Scrape
+	}
 	return errors.Join(r.Connections.merge(&o.Connections), mergeInto(&r.Harness, o.Harness), r.mergeScenario(o))
 }
 

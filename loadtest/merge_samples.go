@@ -99,6 +99,9 @@ func mergeAt(tracks []track, from, to time.Duration) Sample {
 			m.Open += last.Open
 			m.ServerRSS = max(m.ServerRSS, last.ServerRSS)
 			m.Server = cmp.Or(m.Server, last.Server)
+			if m.Scraped == nil {
+				m.Scraped = last.Scraped
+			}
 		}
 		m.overlay(t, from, to)
 	}

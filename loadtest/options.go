@@ -40,6 +40,10 @@ type Options struct {
 	// and the server is on this machine, they are looked for.
 	ServerPIDs []int
 
+	// Scrape, when not nil, reads figures that the server tells of itself, once a second, from a
+	// goroutine of its own; they go into the samples under the names that it gives.
+	Scrape func(context.Context) (map[string]float64, error)
+
 	// Part is this process's part of a run that several do together; all else here
 	// is of the whole run. Meet, when not nil, is called at each moment at which
 	// the parts wait for each other (MeetReady …), and returns when all are there, or

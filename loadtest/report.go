@@ -33,6 +33,8 @@ type Report struct {
 	Slow  *SlowReport  `json:"slow,omitempty"`
 	Find  *FindReport  `json:"find,omitempty"`
 
+	// Scrape is how reading the server's own metrics went; nil when that was not asked for.
+	Scrape *Scrape `json:"scrape,omitempty"`
 	// Targets are the servers of the run; empty when there is one.
 	Targets []Target `json:"targets,omitempty"`
 	// Members are the processes that did the run together; empty when it was one.

@@ -28,6 +28,9 @@ type Sample struct {
 	// Lag is the most that a loop of the harness woke later than it had asked.
 	Lag    time.Duration `json:"lag_ns"`
 	Server *ServerSample `json:"server,omitempty"` // nil when nothing is known of it
+	// Scraped are the server's own metrics at its end: gauges, and counters' growth a second under
+	// the name and "/s".
+	Scraped map[string]float64 `json:"scraped,omitempty"`
 }
 
 // sampler makes a run's samples. It belongs to Run's goroutine.
@@ -104,6 +107,7 @@ func (s *sampler) take(d *driver, stage string) Sample {
 	p.ClientCores = (client - s.client).Seconds() / length.Seconds()
 	rss, pss := d.server.resident()
 	p.ServerRSS, p.Server = rss, d.watch(pss)
+	p.Scraped = d.scraper.latest()
 	s.at, s.server, s.client = now, server, client
 	s.opened, s.failed, s.messages, s.lost = opened, failed, messages, lost
 	return p

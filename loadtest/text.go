@@ -64,6 +64,9 @@ func (r *Report) WriteText(w io.Writer) error {
 		line("target", "%s (%s): %s of %s opened, %s failed, %s lost", t.URL, t.Address, count(t.Opened), count(t.Wanted), count(t.Failed), count(t.Lost))
 	}
 	r.writeMembers(line)
+	if s := r.Scrape; s != nil && s.Errors > 0 {
+		line("scrape", "%s of %s reads failed; the last: %s", count(s.Errors), count(s.Reads), s.LastError)
+	}
 	r.writeServer(line)
 	for _, f := range r.Failures {
 		line("failed", "%s × %s: %s", count(f.Count), f.Cause, f.Meaning)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/roost-ws/roost/loadtest"
+	"github.com/roost-ws/roost/loadtest/scrape"
 )
 
 // runScenario runs a scenario with the options that the flags gave.
@@ -22,6 +23,14 @@ func (l *loadtestFlags) run(cmd *cobra.Command, urls []string, scenario runScena
 	o, err := l.options(urls)
 	if err != nil {
 		return err
+	}
+	if l.scrape != "" {
+		s, err := scrape.New(l.scrape, l.scrapeMatch)
+		if err != nil {
+			return usageError{err}
+		}
+		defer s.Close()
+		o.Scrape = s.Read
 	}
 	if p := partOf(cmd.Context()); p != nil {
 		p.seat.Equip(&o)

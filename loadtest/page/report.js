@@ -74,4 +74,18 @@ if (runs.some((r) => r.churn || r.storm)) draw("Handshakes", "a second", over(["
 draw("Connections", "open", over(["open", (s) => s.open]));
 draw("Errors", "a second", over(["handshakes failed", each((s) => s.failed)], ["connections lost", each((s) => s.lost)]));
 draw("CPU", "cores", over(["server", (s) => (s.server_rss >= 0 || s.server_cores > 0 ? s.server_cores : null)], ["harness", (s) => s.client_cores]));
-if (some((s) => s.server_rss)) draw("Server memory", "MiB resident", over(["RSS", (s) => (s.server_rss < 0 ? null : s.server_rss / 2 ** 20)]));
+if (some((s) => s.lag_ns)) draw("Harness woke late", "ms, the most", over(["lag", (s) => ms(s.lag_ns || 0)]));
+const mib = (x) => (x === undefined || x < 0 ? null : x / 2 ** 20);
+const server = (f) => (s) => (s.server && f(s.server) >= 0 ? f(s.server) : null);
+if (some((s) => s.server_rss)) draw("Server memory", "MiB", over(["RSS", (s) => mib(s.server_rss)], ["PSS", (s) => mib(s.server?.pss)]));
+if (some(server((w) => w.descriptors))) draw("Server descriptors", "open", over(["descriptors", server((w) => w.descriptors)]));
+if (some(server((w) => w.slab))) draw("Kernel memory of this machine", "MiB", over(["slab", (s) => mib(s.server?.slab)], ["TCP buffers", (s) => mib(s.server?.socket_buffers)],
+  ["cgroup's kernel", (s) => mib(s.server?.cgroup?.kernel)]));
+
+// What the server tells of itself: a chart for each metric, a line for each of its series.
+const families = {};
+for (const r of runs) for (const s of r.samples) for (const name of Object.keys(s.scraped || {})) (families[name.replace(/\{.*\}/, "")] ||= new Set()).add(name);
+for (const family of Object.keys(families).sort()) {
+  const label = (name) => (name.match(/\{(.*)\}/) || [, "value"])[1];
+  draw(family.replace(/\/s$/, ""), family.endsWith("/s") ? "a second" : "", over(...[...families[family]].sort().slice(0, colours.length).map((name) => [label(name), (s) => s.scraped?.[name] ?? null])));
+}
