@@ -14,6 +14,8 @@ type Broadcast struct {
 	Rate float64 // messages a second; 0 = 10
 	Size int     // bytes of a message; 0 = 64; at least MinEchoSize
 	Text bool
+	// Message is what to send instead of Size bytes of its own; nil = those.
+	Message *Messages
 
 	Warmup   time.Duration // not measured
 	Duration time.Duration // measured; 0 = 10 s
@@ -23,8 +25,9 @@ type Broadcast struct {
 // to leave.
 type BroadcastReport struct {
 	Rate      float64       `json:"rate"`
-	Size      int           `json:"size"` // bytes of a message
+	Size      int           `json:"size"` // bytes of a message, of the largest there may be
 	Text      bool          `json:"text"`
+	Message   string        `json:"message,omitempty"` // a user's template
 	Measured  time.Duration `json:"measured_ns"`
 	Messages  uint64        `json:"messages"`  // sent within that
 	Late      uint64        `json:"late"`      // of these, left more than a millisecond after their time
@@ -79,13 +82,17 @@ func (b Broadcast) Run(ctx context.Context) (*Report, error) {
 	if err := b.normalize(); err != nil {
 		return nil, err
 	}
-	stamp, err := newStamp(b.Size, b.Text)
+	stamp, err := stampFor(&b.Size, b.Text, b.Message)
+	if err != nil {
+		return nil, err
+	}
+	cast, err := newCasters(stamp, b.Message)
 	if err != nil {
 		return nil, err
 	}
 	var scripts []*broadcast
 	d, err := newDriver(ctx, "broadcast", b.Options, b.Size, func(l *loop) script {
-		s := &broadcast{loop: l, stamp: stamp, state: make([]receiver, len(l.conns)), to: never}
+		s := &broadcast{loop: l, cast: cast(l), state: make([]receiver, len(l.conns)), to: never}
 		scripts = append(scripts, s)
 		return s
 	})
@@ -113,7 +120,7 @@ func (b *Broadcast) measure(d *driver, scripts []*broadcast) *BroadcastReport {
 	d.each(func(l *loop) { scripts[l.index].to = to })
 	serverAfter, clientAfter := d.server.cpu(), ownCPU()
 
-	r := &BroadcastReport{Rate: b.Rate, Size: b.Size, Text: b.Text, Measured: time.Duration(to - from)}
+	r := &BroadcastReport{Rate: b.Rate, Size: b.Size, Text: b.Text, Message: b.Message.text(), Measured: time.Duration(to - from)}
 	first := scripts[0].numberAt(from)
 	b.drain(d, scripts, first)
 	r.gather(d, scripts, first)

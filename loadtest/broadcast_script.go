@@ -47,7 +47,7 @@ func (r *receiver) take(k uint32) arrival {
 // connection that stands sends.
 type broadcast struct {
 	*loop
-	stamp *stamp
+	cast  caster
 	aside slowShare  // these connections do not count
 	first uint32     // the number of the first message; those below are of an earlier script
 	state []receiver // by slot
@@ -96,7 +96,7 @@ func (s *broadcast) tick() int64 {
 		if s.now-due > lateAfter {
 			s.late = append(s.late, s.sent)
 		}
-		s.sayStamped(c, s.stamp, s.first+s.sent, s.now)
+		s.cast.say(c, s.first+s.sent)
 		s.sent++
 		s.flush(c)
 		s.now = s.clock()
@@ -114,7 +114,7 @@ func (s *broadcast) sender() *conn {
 }
 
 func (s *broadcast) message(c *conn, m codec.Message) error {
-	_, seq, _, err := s.stamp.parse(m)
+	seq, err := s.cast.parse(m)
 	if err == nil && seq < s.first {
 		return nil
 	}

@@ -15,6 +15,8 @@ type Churn struct {
 	Echo     bool          // send one message a life, and want it echoed
 	Size     int           // bytes of that message; 0 = 64; at least MinEchoSize
 	Text     bool
+	// Message is what to send instead of Size bytes of its own; nil = those.
+	Message *Messages
 
 	Warmup   time.Duration // not measured
 	Duration time.Duration // measured; 0 = 10 s
@@ -48,13 +50,13 @@ func (c Churn) Run(ctx context.Context) (*Report, error) {
 	if err := c.normalize(); err != nil {
 		return nil, err
 	}
-	stamp, err := newStamp(c.Size, c.Text)
+	stamp, err := stampFor(&c.Size, c.Text, c.Message)
 	if err != nil {
 		return nil, err
 	}
 	var scripts []*churn
 	d, err := newDriver(ctx, "churn", c.Options, max(c.Size, maxIdlePayload), func(l *loop) script {
-		s := newChurn(l, &c, stamps{l, stamp})
+		s := newChurn(l, &c, newSpeaker(l, stamp, c.Message, 1))
 		scripts = append(scripts, s)
 		return s
 	})

@@ -13,6 +13,8 @@ type Echo struct {
 	InFlight int // messages a connection may have under way; 0 = 1
 	Size     int // bytes of a message; 0 = 64; at least MinEchoSize
 	Text     bool
+	// Message is what to send instead of Size bytes of its own; nil = those.
+	Message *Messages
 
 	// Rate, when above 0, opens the model: so many messages a second, over all
 	// connections, leave at times fixed beforehand, and latency counts from
@@ -27,7 +29,8 @@ type Echo struct {
 // EchoReport is what [Echo] measured. Messages are round trips.
 type EchoReport struct {
 	InFlight int     `json:"in_flight"`
-	Size     int     `json:"size"` // bytes of a message
+	Size     int     `json:"size"`              // bytes of a message, of the largest there may be
+	Message  string  `json:"message,omitempty"` // a user's template
 	Text     bool    `json:"text"`
 	Rate     float64 `json:"rate,omitempty"` // asked for; 0 in the closed model
 
@@ -92,6 +95,8 @@ func (e *Echo) normalize() error {
 		return invalid("%d messages in flight: want 1 to %d", e.InFlight, maxInFlight)
 	case e.Size > maxHeld/2:
 		return invalid("messages of %d bytes: want at most %d", e.Size, maxHeld/2)
+	case e.Message != nil && e.Conns > maxAwaited/e.InFlight:
+		return invalid("%d connections with %d messages of yours in flight: want at most %d together", e.Conns, e.InFlight, maxAwaited)
 	case e.Rate < 0 || e.Warmup < 0 || e.Duration < 0:
 		return invalid("rate, warm-up and duration must not be negative")
 	}
@@ -107,14 +112,14 @@ func (e Echo) Run(ctx context.Context) (*Report, error) {
 	if err := e.normalize(); err != nil {
 		return nil, err
 	}
-	stamp, err := newStamp(e.Size, e.Text)
+	stamp, err := stampFor(&e.Size, e.Text, e.Message)
 	if err != nil {
 		return nil, err
 	}
 	e.Rate = e.Part.rate(e.Rate)
 	var scripts []*echo
 	d, err := newDriver(ctx, "echo", e.Options, e.Size, func(l *loop) script {
-		s := newEcho(l, &e, stamps{l, stamp})
+		s := newEcho(l, &e, newSpeaker(l, stamp, e.Message, e.InFlight))
 		scripts = append(scripts, s)
 		return s
 	})
@@ -146,7 +151,7 @@ func (e *Echo) measure(d *driver, scripts []*echo) *EchoReport {
 	serverAfter, clientAfter := d.server.cpu(), ownCPU()
 
 	e.drain(d, scripts)
-	r := &EchoReport{InFlight: e.InFlight, Size: e.Size, Text: e.Text, Rate: e.Rate, Measured: time.Duration(to - from)}
+	r := &EchoReport{InFlight: e.InFlight, Size: e.Size, Text: e.Text, Message: e.Message.text(), Rate: e.Rate, Measured: time.Duration(to - from)}
 	corrected, raw := newLatency(), newLatency()
 	d.each(func(l *loop) {
 		s := scripts[l.index]

@@ -47,7 +47,7 @@ func (b *Broadcast) step(stamp *stamp) measureStep {
 		}
 		inner := make([]*broadcast, len(s.players))
 		s.d.each(func(l *loop) {
-			inner[l.index] = &broadcast{loop: l, stamp: stamp, state: make([]receiver, len(l.conns)), to: never, first: s.first}
+			inner[l.index] = &broadcast{loop: l, cast: stamps{l, stamp}, state: make([]receiver, len(l.conns)), to: never, first: s.first}
 			s.players[l.index].inner = inner[l.index]
 		})
 		r.Broadcast = b.measure(s.d, inner)

@@ -146,7 +146,9 @@ func (l *loop) mask() [4]byte {
 // run turns until it is stopped or the poller fails.
 func (l *loop) run() {
 	for !l.stop && l.err == nil {
-		l.err = l.turn()
+		if err := l.turn(); err != nil {
+			l.err = err
+		}
 	}
 	for i := range l.conns {
 		if c := &l.conns[i]; c.state != connClosed {

@@ -183,7 +183,7 @@ func (b *Broadcast) phase(d *driver, scripts []*slow, aside slowShare, first uin
 	inner := make([]*broadcast, len(scripts))
 	d.each(func(l *loop) {
 		w := scripts[l.index]
-		inner[l.index] = &broadcast{loop: l, stamp: w.stamp, state: make([]receiver, len(l.conns)), to: never, aside: aside, first: first}
+		inner[l.index] = &broadcast{loop: l, cast: stamps{l, w.stamp}, state: make([]receiver, len(l.conns)), to: never, aside: aside, first: first}
 		w.play(inner[l.index], first)
 	})
 	r := b.measure(d, inner)

@@ -130,7 +130,7 @@ func (e *EchoReport) writeText(line liner) {
 	if e.Rate > 0 {
 		model = fmt.Sprintf("open model, %s a second, at most %d in flight", rate(e.Rate), e.InFlight)
 	}
-	line("messages", "%s of %s B in %s: %s a second (%s)", count(e.Messages), count(e.Size), span(e.Measured), rate(e.PerSecond), model)
+	line("messages", "%s of %s in %s: %s a second (%s)", count(e.Messages), what(e.Size, e.Message), span(e.Measured), rate(e.PerSecond), model)
 	line("latency", "%s", e.Latency.text())
 	if e.Uncorrected != nil {
 		line("uncorrected", "%s", e.Uncorrected.text())
@@ -146,8 +146,16 @@ func (e *EchoReport) writeText(line liner) {
 		span(e.ClientCPU.PerMessage), e.ClientCPU.Cores, 100*e.ClientCPU.System.Seconds()/max(e.ClientCPU.Time.Seconds(), 1e-9))
 }
 
+// what says what messages are: so many bytes, or a user's.
+func what(size int, message string) string {
+	if message != "" {
+		return fmt.Sprintf("%q", message)
+	}
+	return count(size) + " B"
+}
+
 func (b *BroadcastReport) writeText(line liner) {
-	line("messages", "%s of %s B to %s receivers in %s: %s deliveries a second", count(b.Messages), count(b.Size), count(b.Receivers), span(b.Measured), rate(b.PerSecond))
+	line("messages", "%s of %s to %s receivers in %s: %s deliveries a second", count(b.Messages), what(b.Size, b.Message), count(b.Receivers), span(b.Measured), rate(b.PerSecond))
 	line("first", "%s", b.First.text())
 	line("median", "%s", b.Median.text())
 	line("last", "%s", b.Last.text())

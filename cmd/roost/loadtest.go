@@ -77,9 +77,10 @@ Memory that the server kept from earlier connections does not grow again: measur
 
 func newLoadtestEchoCommand() *cobra.Command {
 	var (
-		shared loadtestFlags
-		echo   loadtest.Echo
-		rate   int64
+		shared  loadtestFlags
+		message messageFlags
+		echo    loadtest.Echo
+		rate    int64
 	)
 	cmd := &cobra.Command{
 		Use:   "echo URL...",
@@ -98,6 +99,11 @@ counts from then, so that a server that stalls cannot hide it (coordinated omiss
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			echo.Rate = float64(rate)
+			all, err := message.messages()
+			if err != nil {
+				return err
+			}
+			echo.Message = all
 			return shared.run(cmd, args, func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
 				echo.Options = o
 				return echo.Run(ctx)
@@ -108,6 +114,7 @@ counts from then, so that a server that stalls cannot hide it (coordinated omiss
 	shared.register(f)
 	count(f, &echo.InFlight, "inflight", 1, 1, 1<<16, "messages that a connection may have under way")
 	size(f, &echo.Size, "size", 64, 1, 8<<20, "bytes of a message")
+	message.register(f)
 	f.BoolVar(&echo.Text, "text", false, "send text messages instead of binary ones")
 	count(f, &rate, "rate", 0, 0, 1e9, "messages a second over all connections, 0 for the closed model")
 	duration(f, &echo.Duration, "duration", 10*time.Second, 365*24*time.Hour, "how long to measure")

@@ -12,6 +12,7 @@ import (
 func newLoadtestBroadcastCommand() *cobra.Command {
 	var (
 		shared    loadtestFlags
+		message   messageFlags
 		broadcast loadtest.Broadcast
 		rate      int64
 	)
@@ -25,6 +26,11 @@ first, the median and the last receiver had a message, and how many were lost, c
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			broadcast.Rate = float64(rate)
+			all, err := message.messages()
+			if err != nil {
+				return err
+			}
+			broadcast.Message = all
 			return shared.run(cmd, args, func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
 				broadcast.Options = o
 				return broadcast.Run(ctx)
@@ -35,6 +41,7 @@ first, the median and the last receiver had a message, and how many were lost, c
 	shared.register(f)
 	count(f, &rate, "rate", 10, 1, 1e6, "messages a second")
 	size(f, &broadcast.Size, "size", 64, 1, 8<<20, "bytes of a message")
+	message.register(f)
 	f.BoolVar(&broadcast.Text, "text", false, "send text messages instead of binary ones")
 	duration(f, &broadcast.Duration, "duration", 10*time.Second, 365*24*time.Hour, "how long to measure")
 	duration(f, &broadcast.Warmup, "warmup", 2*time.Second, time.Hour, "how long to send before measuring")

@@ -15,8 +15,9 @@ import (
 
 func newLoadtestChurnCommand() *cobra.Command {
 	var (
-		shared loadtestFlags
-		churn  loadtest.Churn
+		shared  loadtestFlags
+		message messageFlags
+		churn   loadtest.Churn
 	)
 	cmd := &cobra.Command{
 		Use:   "churn URL...",
@@ -31,6 +32,11 @@ server holds (memory, descriptors) before the first connection, with all open, a
   roost loadtest churn ws://127.0.0.1:8081/ --lifetime 500ms --expect 'leaked-descriptors==0' --expect 'errors==0'`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			all, err := message.messages()
+			if err != nil {
+				return err
+			}
+			churn.Message = all
 			return shared.run(cmd, args, func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
 				churn.Options = o
 				return churn.Run(ctx)
@@ -43,6 +49,7 @@ server holds (memory, descriptors) before the first connection, with all open, a
 	share(f, &churn.Abort, "abort", 0, "share of lives that end with an RST, as 10%")
 	f.BoolVar(&churn.Echo, "echo", false, "send one message a life, and want it echoed")
 	size(f, &churn.Size, "size", 64, 1, 8<<20, "bytes of that message")
+	message.register(f)
 	f.BoolVar(&churn.Text, "text", false, "send text messages instead of binary ones")
 	duration(f, &churn.Duration, "duration", 10*time.Second, 365*24*time.Hour, "how long to measure")
 	duration(f, &churn.Warmup, "warmup", 2*time.Second, time.Hour, "how long to churn before measuring")
