@@ -67,7 +67,8 @@ func TestRedialKeepsToRateAndHandshakesAtATime(t *testing.T) {
 	if p.most > 4 || p.most == 0 {
 		t.Errorf("%d handshakes under way, want at most 4", p.most)
 	}
-	if c.Redialled < redials-conns || c.Redialled > redials || c.Opened != conns+c.Redialled || c.Opened != int(served.Load()) || c.Lost < redials || c.Lost > c.Opened {
+	// Some are still queued, or under way, when the last one that counts has ended.
+	if n := int(served.Load()); c.Redialled < redials-conns || c.Redialled > redials || c.Opened < n-conns || c.Opened > n || c.Lost < redials || c.Lost > c.Opened {
 		t.Errorf("%+v, %d served; want about %d redials, all opened and lost", c, served.Load(), redials)
 	}
 }
