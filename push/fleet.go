@@ -114,11 +114,11 @@ func (f *fleet) close() {
 func (f *fleet) end() {
 	close(f.quit)
 	<-f.done
-	clean := true
+	var unsent time.Duration
 	for _, a := range f.s.tenants().list {
-		clean = clean && a.hooks.idle()
+		unsent = max(unsent, a.hooks.unsent(time.Now(), f.memory()))
 	}
-	f.tell("", &note{Bye: true, Clean: clean})
+	f.tell("", &note{Bye: true, Unsent: unsent.Milliseconds()})
 	f.leave()
 }
 
@@ -209,7 +209,7 @@ func (f *fleet) sweep(now time.Time) {
 			f.seen(p, now)
 		case now.Sub(p.seen) > f.lease():
 			f.s.opts.Logger.Warn("a server of the fleet is gone", "node", p.id, "addr", p.node.Addr, "silent", now.Sub(p.seen))
-			f.drop(p, false)
+			f.drop(p, f.memory())
 			continue
 		}
 		if p.sync != nil && now.Sub(p.sync.asked) > askTicks*f.tick {

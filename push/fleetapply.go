@@ -1,5 +1,7 @@
 package push
 
+import "time"
+
 // replacing adds to all that p has what it has no more.
 func (f *fleet) replacing(p *peer, all changes) changes {
 	for a, counts := range p.counts {
@@ -121,18 +123,16 @@ func (f *fleet) applyUsers(p *peer, a *app, users map[string]bool) {
 	}
 }
 
-// drop gives up a server and all that was its own. clean says that it leaves no
-// webhook unsent.
-func (f *fleet) drop(p *peer, clean bool) {
+// drop gives up a server and all that was its own. unsent is since when it may not
+// have sent its webhooks.
+func (f *fleet) drop(p *peer, unsent time.Duration) {
 	f.mu.Lock()
 	delete(f.peers, p.id)
 	left := len(f.peers)
 	f.mu.Unlock()
 	f.peered.Store(left > 0)
 	f.elect()
-	if !clean {
-		f.s.inherit(p.id)
-	}
+	f.s.inherit(p.id, unsent)
 	f.apply(p, f.replacing(p, changes{}))
 }
 

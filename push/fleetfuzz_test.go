@@ -51,7 +51,7 @@ func FuzzNotes(f *testing.F) {
 			}
 		}
 		for _, p := range s.fleet.list() {
-			s.fleet.drop(p, true)
+			s.fleet.drop(p, 0)
 		}
 		if len(a.occupied("")) != 0 || len(a.presences.m) != 0 || len(a.users.remote) != 0 || len(s.Nodes()) != 1 {
 			t.Errorf("left: %v, %v, %v", a.occupied(""), a.presences.m, a.users.remote)

@@ -75,7 +75,7 @@ func (a *app) happened(e hookEvent, here bool) {
 
 // memory is how long back a new owner sends again: until the old one's end is
 // noticed, and its webhooks were delayed.
-func (f *fleet) memory() time.Duration { return 2*f.lease() + f.s.opts.WebhookDelay }
+func (f *fleet) memory() time.Duration { return 4*f.lease() + f.s.opts.WebhookDelay }
 
 // witness remembers what other owners should send.
 type witness struct {
@@ -100,17 +100,20 @@ func (w *witness) add(e hookEvent, owner string, memory time.Duration) {
 	w.seen = append(slices.Delete(w.seen, 0, old), witnessed{e, owner, now})
 }
 
-// inherit sends what a server that died may not have sent, and gives the rest to
+// inherit sends what a server that is gone may not have sent, and gives the rest to
 // those who now own it.
-func (s *Server) inherit(dead string) {
+func (s *Server) inherit(gone string, unsent time.Duration) {
+	if unsent <= 0 {
+		return
+	}
+	const way = time.Second // at most, that others heard of it later than the one that is gone
 	for _, a := range s.tenants().list {
-		memory, now := s.fleet.memory(), time.Now()
+		memory, now := min(s.fleet.memory(), unsent+way), time.Now()
 		a.witness.mu.Lock()
 		var mine []hookEvent
-		a.witness.seen = slices.DeleteFunc(a.witness.seen, func(w witnessed) bool { return now.Sub(w.at) > memory })
 		for i := range a.witness.seen {
 			w := &a.witness.seen[i]
-			if w.owner != dead {
+			if w.owner != gone || now.Sub(w.at) > memory {
 				continue
 			}
 			if w.owner = s.fleet.ownerOf(a, w.Channel); w.owner == s.fleet.id {
@@ -208,15 +211,23 @@ func (s *Server) releaseHooks(now time.Time) {
 	}
 }
 
-// idle reports whether no webhook waits or is under way.
-func (h *hooks) idle() bool {
-	h.late.mu.Lock()
-	waits := len(h.late.gone)
-	h.late.mu.Unlock()
+// unsent is how long ago the first webhook was due that has not been sent, and 0
+// when there is none; most, where that isn't known.
+func (h *hooks) unsent(now time.Time, most time.Duration) time.Duration {
 	for _, p := range h.list() {
 		p.mu.Lock()
-		waits += len(p.queue) + p.flying
+		waits := len(p.queue) + p.flying
 		p.mu.Unlock()
+		if waits > 0 {
+			return most
+		}
 	}
-	return waits == 0
+	h.late.mu.Lock()
+	defer h.late.mu.Unlock()
+	for _, l := range h.late.queue {
+		if !l.void {
+			return min(most, now.Sub(l.due)+h.late.after)
+		}
+	}
+	return 0
 }

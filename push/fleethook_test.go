@@ -90,6 +90,33 @@ func TestWebhooksOfAnOwnerThatDiesAreSentByTheNext(t *testing.T) {
 	}
 }
 
+func TestAfterAPartitionTheLastWebhookTellsTheTruth(t *testing.T) {
+	b := newBackend(t, 0)
+	fleet := startNodes(t, 2, push.Options{App: hooked(b)})
+	owners(t, fleet)
+	const channels = 10
+	var names []string
+	for i := range channels {
+		names = append(names, fmt.Sprintf("c-%d", i))
+	}
+	fleet[1].subscriber(names...)
+	told := func(word string) func() bool {
+		return func() bool {
+			last := map[string]string{}
+			for _, e := range b.got() {
+				name, channel, _ := strings.Cut(e, " ")
+				last[channel] = name
+			}
+			return len(last) == channels && !slices.ContainsFunc(names, func(c string) bool { return last[c] != word })
+		}
+	}
+	eventually(t, "all are occupied", told("channel_occupied"))
+	fleet[1].cable.cut.Store(true)
+	eventually(t, "the other half takes them for vacated", told("channel_vacated"))
+	fleet[1].cable.cut.Store(false)
+	eventually(t, "all are occupied again", told("channel_occupied"))
+}
+
 func TestWhatIsBackSoonWasNeverGone(t *testing.T) {
 	b := newBackend(t, 0)
 	r := start(t, push.Options{App: hooked(b), WebhookDelay: 500 * time.Millisecond})

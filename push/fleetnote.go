@@ -19,7 +19,7 @@ type note struct {
 	Ask    bool     `json:"a,omitempty"` // a change was missed: tell all
 	All    *part    `json:"p,omitempty"` // the answer
 	Bye    bool     `json:"e,omitempty"` // it ends
-	Clean  bool     `json:"n,omitempty"` // with Bye: no webhook waits that it should have sent
+	Unsent int64    `json:"n,omitempty"` // with Bye: ms since the first of the webhooks that it leaves unsent
 }
 
 // part is one of the pieces in which a server tells all that it has. Each entry is

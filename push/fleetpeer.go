@@ -56,7 +56,7 @@ func (f *fleet) take(text []byte) {
 	switch {
 	case n.Bye:
 		if p != nil {
-			f.drop(p, n.Clean)
+			f.drop(p, min(time.Duration(n.Unsent)*time.Millisecond, f.memory()))
 		}
 		return
 	case p == nil:
