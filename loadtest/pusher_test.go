@@ -157,7 +157,7 @@ func receivers(tb testing.TB, conns int, o Pusher) (*pusher, *schedule) {
 	must(tb, o.normalize(&Options{Conns: conns}))
 	stamp, err := newEventStamp(o.Size)
 	must(tb, err)
-	l, err := newLoop(&plan{loops: 1}, 0, conns)
+	l, err := newLoop(&plan{loops: 1, endpoints: make([]endpoint, 1)}, 0, conns)
 	must(tb, err)
 	tb.Cleanup(func() {
 		l.timer.close()

@@ -37,7 +37,7 @@ user on this machine, app id, key and secret are found as roost pub finds them.`
   roost loadtest push ws://127.0.0.1:8080 --conns 100 --channels 100 --rate 20k --publishers 8 --batch 10
 
   # another server
-  ROOST_SECRET=… roost loadtest push wss://push.example.org --app-id 1 --app-key key --private 50%`,
+  ROOST_APP_SECRET=… roost loadtest push wss://push.example.org --app-id 1 --app-key key --private 50%`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
