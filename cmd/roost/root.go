@@ -59,6 +59,7 @@ A flag wins over the environment, the environment over the file.`,
 		newPubCommand(),
 		newSubCommand(),
 		newDoctorCommand(),
+		newHealthcheckCommand(),
 		newVersionCommand(),
 	)
 	for _, c := range root.Commands() {
