@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,8 @@ func (b *busSettings) check() error {
 	if b.bus == "memory" || b.bus == "embedded" || strings.HasPrefix(b.bus, "nats://") || strings.HasPrefix(b.bus, "tls://") {
 		return nil
 	}
-	return usageError{fmt.Errorf("--bus %q is unknown, give embedded, memory or nats://host:port", b.bus)}
+	_, place, _ := strings.Cut(b.bus, "@") // what is before it may hold a password
+	return usageError{fmt.Errorf("--bus %q is unknown, give embedded, memory or nats://host:port", cmp.Or(place, b.bus))}
 }
 
 func (b *busSettings) open(log *slog.Logger) (closingBus, error) {

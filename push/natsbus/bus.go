@@ -89,6 +89,9 @@ func Connect(ctx context.Context, o Options) (*Bus, error) {
 }
 
 func (b *Bus) connect() (err error) {
+	if err := b.opts.check(); err != nil {
+		return err
+	}
 	if b.nc, err = nats.Connect(b.opts.URL, b.opts.nats()...); err != nil {
 		return fmt.Errorf("natsbus: connect to NATS: %w", err)
 	}

@@ -1,10 +1,25 @@
 package natsbus
 
 import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 )
+
+// check reads the addresses as NATS will, whose errors would tell a password.
+func (o *Options) check() error {
+	for i, address := range strings.Split(o.URL, ",") {
+		_, err := url.Parse(strings.TrimSpace(address))
+		if ue, ok := errors.AsType[*url.Error](err); ok {
+			return fmt.Errorf("natsbus: address %d of NATS can't be read: %w: write nats://user:password@host:port, the password percent-encoded", i+1, ue.Err)
+		}
+	}
+	return nil
+}
 
 // nats are the options of the connection: it comes back for ever, and spread over
 // time, as all servers lose it in the same moment.
