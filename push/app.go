@@ -53,6 +53,7 @@ func RandomApp() App {
 type Pattern struct {
 	Match   string    `json:"match"` // as in path.Match: "chat-*"
 	History Retention `json:"history"`
+	Trace   bool      `json:"trace"` // events carry the traceparent of their publication
 }
 
 // Retention is how much of a channel is kept for those who come later: the last
@@ -163,15 +164,22 @@ func (a *app) now() *App { return a.cfg.Load() }
 // cacheAge is how long the last event of a cache channel is kept.
 const cacheAge = 30 * time.Minute
 
-// retention returns what is kept of a channel.
-func (a *app) retention(channel string) Retention {
-	var r Retention
+// pattern returns what the app says of a channel.
+func (a *app) pattern(channel string) Pattern {
 	for _, p := range a.now().Channels {
 		if ok, _ := path.Match(p.Match, channel); ok { // patterns are checked when the server is made
-			r = p.History
-			break
+			return p
 		}
 	}
+	return Pattern{}
+}
+
+// traced reports whether events of a channel carry their trace.
+func (a *app) traced(channel string) bool { return a.pattern(channel).Trace }
+
+// retention returns what is kept of a channel.
+func (a *app) retention(channel string) Retention {
+	r := a.pattern(channel).History
 	if r.Count == 0 && protocol.IsCache(channel) {
 		return Retention{Count: 1, Age: cacheAge}
 	}

@@ -21,6 +21,9 @@ type Event struct {
 	Keep     Retention
 	Position protocol.Position
 
+	// Trace is where the publication stands in a distributed trace; may be zero.
+	Trace Trace
+
 	// ID, if set, is the publisher's: of kept events of one channel with the same ID
 	// within a short time, the first counts.
 	ID string

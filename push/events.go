@@ -98,6 +98,8 @@ func (s *Server) publishAll(ctx context.Context, a *app, events []*Event) *httpE
 	if !a.allowEvents(time.Since(s.start), len(events)) {
 		return httpErrorf(http.StatusTooManyRequests, "app %s may publish %d events a second: send fewer", a.ID, a.now().Limits.EventRate)
 	}
+	ctx, end := s.tracer.request(ctx, a, len(events))
+	defer end()
 	begun := time.Now()
 	defer func() { s.counts.publishing.Observe(time.Since(begun).Seconds()) }()
 	for _, e := range events {
@@ -121,7 +123,7 @@ func (s *Server) postEvents(a *app, r *http.Request, body []byte) (any, *httpErr
 	if e.ID, err = idempotencyKey(r); err != nil {
 		return nil, err
 	}
-	if err := s.publishAll(r.Context(), a, []*Event{e}); err != nil {
+	if err := s.publishAll(withTrace(r.Context(), r.Header), a, []*Event{e}); err != nil {
 		return nil, err
 	}
 	if p.Info == "" {
@@ -173,7 +175,7 @@ func (s *Server) postBatch(a *app, r *http.Request, body []byte) (any, *httpErro
 		events[i] = e
 		asked = asked || b.Batch[i].Info != ""
 	}
-	if err := s.publishAll(r.Context(), a, events); err != nil {
+	if err := s.publishAll(withTrace(r.Context(), r.Header), a, events); err != nil {
 		return nil, err
 	}
 	if !asked {

@@ -15,6 +15,7 @@ import (
 type channel struct {
 	name    string
 	keep    Retention
+	traced  bool // events carry their trace
 	topic   *engine.Topic
 	members *members        // of a presence channel; else nil
 	heard   <-chan struct{} // closed once the bus brings its events; nil: it does
@@ -65,7 +66,7 @@ func (h *hub) add(e *engine.Engine, name string) *channel {
 	ch := s.m[name]
 	if ch == nil {
 		// The clone lets go of the message that the name was cut out of.
-		ch = &channel{name: strings.Clone(name), topic: engine.NewTopic(e), keep: h.app.retention(name)}
+		ch = &channel{name: strings.Clone(name), topic: engine.NewTopic(e), keep: h.app.retention(name), traced: h.app.traced(name)}
 		if protocol.IsPresence(name) {
 			ch.members = h.app.presences.hold(ch.name)
 		}

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // randomHex can't fail: crypto/rand.Read ends the process when the system has no
@@ -46,6 +48,8 @@ type Options struct {
 	// of the window.
 	DrainDelay, DrainWindow time.Duration
 	DrainRate               int
+
+	Tracer trace.TracerProvider // makes spans of publications; nil: none, but traces go through
 
 	Bus    Bus          // default: a MemoryBus of its own
 	Logger *slog.Logger // default: slog.Default

@@ -31,6 +31,7 @@ type Server struct {
 	leave     func()       // the bus
 	http      http.Handler
 	board     *board
+	tracer    tracer
 }
 
 // New returns a server that listens to its bus. Close lets go of the bus.
@@ -45,6 +46,7 @@ func New(o Options) (*Server, error) {
 	s.maxOutbox.Store(defaultOutbox)
 	s.http = s.routes()
 	s.board = newBoard(s)
+	s.tracer = newTracer(o.Tracer)
 	for _, a := range s.tenants().list {
 		a.hooks.update(a, &s.counts, o.Logger)
 	}
@@ -138,7 +140,7 @@ func (s *Server) Publish(ctx context.Context, e Event) error {
 // publish hands the parts of one event to the bus.
 func (s *Server) publish(ctx context.Context, parts ...*Event) error {
 	for _, e := range parts {
-		if err := s.opts.Bus.Publish(ctx, e); err != nil {
+		if err := s.tracer.publish(ctx, s.opts.Bus, e); err != nil {
 			s.counts.busErrors.Add(1)
 			return fmt.Errorf("push: hand the event to the bus: %w", err)
 		}
@@ -188,6 +190,7 @@ func (s *Server) deliver(e *Event) {
 		s.terminate(a, e.Terminate)
 		return
 	}
+	defer s.tracer.fanOut(e)()
 	var data, frame []byte
 	var except *engine.Conn
 	for _, name := range e.Channels {
@@ -199,7 +202,7 @@ func (s *Server) deliver(e *Event) {
 			data = protocol.AppendString(make([]byte, 0, len(e.Data)+len(e.Data)/8+2), e.Data)
 			except = s.conns.find(e.Except)
 		}
-		frame = appendEvent(frame[:0], e, name, data)
+		frame = appendEvent(frame[:0], e, name, data, ch.traced)
 		ch.topic.PublishExcept(except, engine.Text, frame) // copies frame
 		s.counts.fannedOut.Add(1)
 		a.traffic.count(ch)
@@ -218,14 +221,17 @@ func (s *Server) sendBack() {
 }
 
 // appendEvent appends the frame that subscribers of channel get; data is e's, as
-// JSON.
-func appendEvent(dst []byte, e *Event, channel string, data []byte) []byte {
+// JSON, and traced says whether they learn of the event's trace.
+func appendEvent(dst []byte, e *Event, channel string, data []byte, traced bool) []byte {
 	dst = protocol.AppendFrame(dst, e.Name, channel, data)
 	if e.UserID != "" {
 		dst = protocol.AppendUserID(dst, e.UserID)
 	}
 	if e.Position.Epoch != "" {
 		dst = protocol.AppendPosition(dst, e.Position)
+	}
+	if traced && e.Trace.Parent != "" {
+		dst = protocol.AppendTrace(dst, e.Trace.Parent)
 	}
 	return dst
 }

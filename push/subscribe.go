@@ -146,7 +146,7 @@ func (s *Server) confirm(c *engine.Conn, ss *session, ch *channel, snapshot []by
 	events, first := replayed(ch, replay)
 	s.send(c, protocol.EventSubscribed, ch.name, protocol.AppendString(nil, string(confirmation(snapshot, replay, first))))
 	for _, e := range events {
-		_ = c.Send(engine.Text, appendEvent(nil, e, ch.name, protocol.AppendString(nil, e.Data)))
+		_ = c.Send(engine.Text, appendEvent(nil, e, ch.name, protocol.AppendString(nil, e.Data), ch.traced))
 	}
 	if protocol.IsCache(ch.name) && replay.Last == nil {
 		s.send(c, protocol.EventCacheMiss, ch.name, nil)

@@ -124,6 +124,11 @@ func (s *serveCommand) open(in *launch) (*pushServer, error) {
 	if s.listen.TLS, err = s.tls.config(in.log); err != nil {
 		return nil, err
 	}
+	spans, err := openTracing(in.log)
+	if err != nil {
+		return nil, err
+	}
+	s.push.Tracer = spans.tracer()
 	eng, err := engine.New(s.listen.Config)
 	if err != nil {
 		return nil, err
@@ -143,7 +148,7 @@ func (s *serveCommand) open(in *launch) (*pushServer, error) {
 		return nil, errors.Join(in.explain(s.listen.Addr, err), eng.Close(), p.Close(), bus.Close())
 	}
 	in.tell(s.listen.Addr, sockets.Addr())
-	return &pushServer{command: s, push: p, bus: bus, engine: eng, sockets: sockets}, nil
+	return &pushServer{command: s, push: p, bus: bus, engine: eng, sockets: sockets, spans: spans}, nil
 }
 
 // complete checks what the flags say together, and fills in what they leave open.
@@ -177,6 +182,7 @@ type pushServer struct {
 	bus      io.Closer
 	engine   *engine.Engine
 	sockets  *engine.Server
+	spans    *tracing
 	forget   func() error // deletes the credentials file; nil when there is none
 }
 
@@ -223,5 +229,5 @@ func (p *pushServer) Shutdown(ctx context.Context) error {
 	if p.forget != nil {
 		errs = append(errs, p.forget())
 	}
-	return errors.Join(append(errs, p.sockets.Shutdown(ctx), p.engine.Close(), p.push.Close(), p.bus.Close())...)
+	return errors.Join(append(errs, p.sockets.Shutdown(ctx), p.engine.Close(), p.push.Close(), p.bus.Close(), p.spans.close())...)
 }

@@ -40,11 +40,13 @@ type envelope struct {
 	Count     int      `json:"k,omitempty"`
 	Age       int64    `json:"t,omitempty"` // ns
 	Terminate string   `json:"e,omitempty"`
+	Trace     string   `json:"w,omitempty"` // W3C traceparent
+	State     string   `json:"s,omitempty"` // and tracestate
 }
 
 // encode writes e as for these of its channels.
 func encode(e *push.Event, channels []string) ([]byte, error) {
-	return json.Marshal(envelope{e.App, channels, e.Name, e.Data, e.Except, e.UserID, e.Keep.Count, int64(e.Keep.Age), e.Terminate})
+	return json.Marshal(envelope{e.App, channels, e.Name, e.Data, e.Except, e.UserID, e.Keep.Count, int64(e.Keep.Age), e.Terminate, e.Trace.Parent, e.Trace.State})
 }
 
 func decode(text []byte) (*push.Event, error) {
@@ -54,6 +56,6 @@ func decode(text []byte) (*push.Event, error) {
 	}
 	return &push.Event{
 		App: v.App, Channels: v.Channels, Name: v.Name, Data: v.Data, Except: v.Except, UserID: v.UserID,
-		Keep: push.Retention{Count: v.Count, Age: time.Duration(v.Age)}, Terminate: v.Terminate,
+		Keep: push.Retention{Count: v.Count, Age: time.Duration(v.Age)}, Terminate: v.Terminate, Trace: push.Trace{Parent: v.Trace, State: v.State},
 	}, nil
 }

@@ -79,6 +79,12 @@ func AppendPosition(object []byte, p Position) []byte {
 	return append(strconv.AppendUint(object, p.Seq, 10), '}', '}')
 }
 
+// AppendTrace adds the event's traceparent (W3C Trace Context) to a frame.
+func AppendTrace(frame []byte, parent string) []byte {
+	frame = append(frame[:len(frame)-1], `,"traceparent":`...)
+	return append(AppendString(frame, parent), '}')
+}
+
 // AppendString appends s to dst as a JSON string, without the escaping for HTML
 // that encoding/json adds (it makes markup six times as long). Bytes that are
 // not UTF-8 become U+FFFD, because a text frame must be UTF-8 (RFC 6455 5.6).
