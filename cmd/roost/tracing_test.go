@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -18,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/roost-ws/roost/push/protocol"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/protobuf/proto"
@@ -79,35 +77,26 @@ func TestATraceLeadsFromThePublisherThroughTheBusToAnotherNode(t *testing.T) {
 	c := &collected{spans: map[string][]string{}}
 	sink := httptest.NewServer(c)
 	t.Cleanup(sink.Close)
-	s, err := natsserver.NewServer(&natsserver.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir()})
-	must(t, err)
-	go s.Start()
-	if !s.ReadyForConnections(20 * time.Second) {
-		t.Fatal("NATS is not ready")
-	}
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	bus := startNATS(t, 1)[0].url()
 	nodes, urls := map[string]*process{}, map[string]string{}
 	for _, name := range []string{"first", "second"} {
 		env := []string{"XDG_RUNTIME_DIR=" + t.TempDir(), "OTEL_EXPORTER_OTLP_ENDPOINT=" + sink.URL, "OTEL_SERVICE_NAME=" + name}
-		p := startRoost(t, env, "serve", "--addr", "127.0.0.1:0", "--bus", s.ClientURL(), "--key", "key", "--secret", "secret")
+		p := startRoost(t, env, "serve", "--addr", "127.0.0.1:0", "--bus", bus, "--key", "key", "--secret", "secret")
 		_, url, ok := strings.Cut(strings.TrimSpace(p.line(t)), "push server on ")
 		if !ok {
 			t.Fatal("first line of roost serve names no address")
 		}
 		nodes[name], urls[name] = p, url
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	got := follow(ctx, t, urls["second"])
+	got := follow(t, "subscriber", urls["second"], "kept-a")
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 	publishTraced(t, urls["first"], "00-"+trace+"-00f067aa0ba902b7-01", `{"name":"e","channel":"kept-a","data":"traced"}`)
 	eventually(t, "the event", func() error {
-		if len(got()) == 0 {
+		if got.count() == 0 {
 			return errors.New("not yet")
 		}
 		return nil
 	})
-	cancel()
 	for _, p := range nodes { // the end sends what is left
 		p.signal(t, syscall.SIGTERM)
 		p.wait(t)
