@@ -1,10 +1,8 @@
 package push
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +10,7 @@ import (
 
 // The beat of a fleet.
 const (
+	fleetGather = 5 * time.Millisecond   // in which members and users are gathered
 	fleetTick   = 250 * time.Millisecond // in which counts are gathered; the rest in ticks:
 	beatTicks   = 4                      // between two beats
 	leaseTicks  = 20                     // without a beat, after which a server counts as gone
@@ -85,24 +84,34 @@ func (f *fleet) run() {
 	defer close(f.done)
 	tick := time.NewTicker(f.tick)
 	defer tick.Stop()
+	var gathered <-chan time.Time
 	f.beat()
-	for n := 1; ; n++ {
+	for ticks := 0; ; {
 		select {
 		case <-f.quit:
 			return
 		case <-f.wake:
+			if gathered == nil {
+				gathered = time.After(fleetGather)
+			}
+		case <-gathered:
+			gathered = nil
 			f.tellChanges(false)
 			f.answer()
 		case now := <-tick.C:
-			f.tellChanges(true)
-			f.answer()
-			f.s.releaseHooks(now)
-			f.s.showCounts(n%countTicks == 0)
-			if n%beatTicks == 0 {
-				f.sweep(now)
-				f.beat()
-			}
+			ticks++
+			f.onTick(now, ticks)
 		}
+	}
+}
+
+func (f *fleet) onTick(now time.Time, ticks int) {
+	f.tellChanges(true)
+	f.s.releaseHooks(now)
+	f.s.showCounts(ticks%countTicks == 0)
+	if ticks%beatTicks == 0 {
+		f.sweep(now)
+		f.beat()
 	}
 }
 
@@ -142,57 +151,6 @@ func (f *fleet) tell(node string, n *note) {
 func (f *fleet) beat() {
 	self := f.self(time.Now())
 	f.tell("", &note{Seq: f.seq, Beat: &self})
-}
-
-// rates are what counters had at the last beat.
-type rates struct {
-	at              time.Time
-	published, sent float64
-}
-
-// self is what this server tells of itself. Only the teller calls it.
-func (f *fleet) self(now time.Time) Node {
-	s := f.s
-	n := Node{
-		ID: f.id, Addr: f.listensAt(), Version: clipTo(s.opts.Version, maxNodeText), Start: f.start,
-		Connections: s.conns.size(), Channels: int(s.channels()), Subscriptions: int(s.subscriptions()),
-		Draining: s.draining.Load(), Owner: f.owner.Load(),
-	}
-	last := f.rates
-	f.rates = rates{now, float64(s.counts.published.Load()), float64(s.counts.fannedOut.Load())}
-	if e := s.engine.Load(); e != nil {
-		f.rates.sent = float64(e.Stats().MessagesOut)
-	}
-	if past := now.Sub(last.at).Seconds(); !last.at.IsZero() && past > 0 {
-		n.Published, n.Sent = (f.rates.published-last.published)/past, (f.rates.sent-last.sent)/past
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.selfSeen = n
-	return n
-}
-
-func (f *fleet) listensAt() string {
-	if addr := f.addr.Load(); addr != nil {
-		return clipTo(*addr, maxNodeText)
-	}
-	return ""
-}
-
-// Nodes returns the servers of the fleet, this one first, as of their last beat a
-// second ago or less.
-func (s *Server) Nodes() []Node {
-	f := s.fleet
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	self := f.selfSeen
-	self.Self = true
-	nodes := []Node{self}
-	for _, p := range f.peers {
-		nodes = append(nodes, p.node)
-	}
-	slices.SortFunc(nodes[1:], func(a, b Node) int { return cmp.Or(cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.ID, b.ID)) })
-	return nodes
 }
 
 // sweep gives up servers whose lease has ended, and asks again where no answer
@@ -239,5 +197,3 @@ func (f *fleet) seen(p *peer, now time.Time) {
 	defer f.mu.Unlock()
 	p.seen = now
 }
-
-func clipTo(s string, most int) string { return s[:min(len(s), most)] }
