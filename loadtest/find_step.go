@@ -86,6 +86,7 @@ func (*Find) idleStep(s *search, load float64, r *Report) string {
 		opened += l.opened
 		all.merge(l.handshakes)
 	})
+	s.shakes.merge(all)
 	snap := s.d.memory()
 	s.d.wait("hold", s.f.Duration, nil)
 	r.Idle = &IdleReport{Held: s.f.Duration}

@@ -56,19 +56,19 @@ func TestFindEndsWhereTheServersQueueGrows(t *testing.T) {
 			}
 		}
 	})
-	f := Find{Options: Options{URL: url, Conns: 100, Loops: 2}, Scenario: "echo", Objective: objective(t, "p99<100ms"), From: 150, To: 1e5, Precision: 0.2, Duration: 500 * time.Millisecond}
+	f := Find{Options: Options{URL: url, Conns: 100, Loops: 2}, Scenario: "echo", Objective: objective(t, "p50<50ms"), From: 150, To: 1e5, Precision: 0.3, Duration: 500 * time.Millisecond}
 	r := runFind(t, f)
-	// Half a second at 1,200 a second leaves 100 ms of queue.
-	if r.Found < 300 || r.Found > 1400 || r.Ended == "limit" || r.Ended == "failures" {
+	// Half a second at 1,200 a second leaves 100 ms of queue, 50 ms in the middle.
+	if r.Found < 300 || r.Found > 1600 || r.Ended == "limit" || r.Ended == "failures" {
 		t.Errorf("found %v, ended by %s (%s); want about 1,000: %+v", r.Found, r.Ended, r.Why, r.Steps)
 	}
 	for i, s := range r.Steps {
-		if s.Held != (s.Why == "") || s.Held && (s.Latency.P99 >= 100*time.Millisecond || s.Load > r.Found) || !s.Held && s.Load <= r.Found {
+		if s.Held != (s.Why == "") || s.Held && (s.Latency.P50 >= 50*time.Millisecond || s.Load > r.Found) || !s.Held && s.Load <= r.Found {
 			t.Errorf("step %d: %+v; found %v", i, s, r.Found)
 		}
 	}
-	if len(r.Steps) < 3 || r.Steps[0].Load != 150 || r.Steps[1].Load != 300 {
-		t.Errorf("steps %+v, want 150, then twice as much", r.Steps)
+	if last := len(r.Steps) - 1; last < 3 || r.Steps[0].Load != 150 || r.Steps[last].Load == r.Steps[0].Load {
+		t.Errorf("steps %+v, want 150, and more after it", r.Steps)
 	}
 }
 
@@ -100,7 +100,7 @@ func TestFindOfABroadcastReachesItsLimit(t *testing.T) {
 		t.Errorf("found %v, ended by %s (%s): %+v", r.Found, r.Ended, r.Why, r.Steps)
 	}
 	f.Objective = objective(t, "p50<1ns")
-	if r := runFind(t, f); r.Found != 0 || r.Ended != "objective" || len(r.Steps) != 1 || !strings.Contains(r.Why, "p50<1ns: it is ") {
+	if r := runFind(t, f); r.Found != 0 || r.Ended != "objective" || len(r.Steps) != 2 || !strings.Contains(r.Why, "p50<1ns: it is ") {
 		t.Errorf("found %v, ended by %s (%s): %+v", r.Found, r.Ended, r.Why, r.Steps)
 	}
 }

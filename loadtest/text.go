@@ -149,7 +149,7 @@ func (e *EchoReport) writeText(line liner) {
 // what says what messages are: so many bytes, or a user's.
 func what(size int, message string) string {
 	if message != "" {
-		return fmt.Sprintf("%q", message)
+		return "'" + message + "'"
 	}
 	return count(size) + " B"
 }
