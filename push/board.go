@@ -32,6 +32,7 @@ type board struct {
 const (
 	boardPast    = 300 // seconds that are kept
 	boardViewers = 64
+	boardNodes   = 100
 	boardAsked   = 10 * time.Second // that a single question counts as watching
 )
 
@@ -59,6 +60,7 @@ type sample struct {
 	Goroutines uint64      `json:"goroutines"`
 	GCPause    float64     `json:"gc_pause"` // s, the longest of this second
 	Dropped    uint64      `json:"dropped"`  // messages not sent to slow consumers, since the start
+	Nodes      []Node      `json:"nodes"`    // this one first, and 99 others at most
 	Apps       []appSample `json:"apps"`
 }
 
@@ -156,6 +158,8 @@ func (b *board) sample(now time.Time, watched bool) *sample {
 		Uptime: int64(now.Sub(s.start).Seconds()), Draining: s.draining.Load(), Channels: s.channels(), Subs: s.subscriptions(),
 		Goroutines: b.process.goroutines, GCPause: b.process.pause, Dropped: t.engine.Dropped,
 	}
+	v.Nodes = s.Nodes()
+	v.Nodes = v.Nodes[:min(len(v.Nodes), boardNodes)]
 	v.P99 = delivered(t.engine.Delivery, b.before.engine.Delivery)
 	if t.cpu > 0 {
 		cores := (t.cpu - b.before.cpu).Seconds() / span

@@ -59,6 +59,7 @@ type shown struct {
 	Conns         int
 	Subscriptions int
 	Draining      bool
+	Nodes         []struct{ Connections int }
 	Apps          []struct {
 		ID               string
 		Largest, Busiest []struct {
@@ -117,6 +118,7 @@ func TestOpenDashboardsSeeTheSameSamples(t *testing.T) {
 			t.Fatalf("neither the largest nor the busiest channels are right: %+v", v)
 		}
 	}
+	eventually(t, "this node's figures", func() bool { v := one.sample(); return len(v.Nodes) == 1 && v.Nodes[0].Connections == 1 })
 	status, text := r.console("GET", "/console/stats", "", "")
 	if status != 200 || !strings.Contains(text, `"largest"`) {
 		t.Errorf("/console/stats: %d %s", status, text)

@@ -68,7 +68,10 @@ function show(sample) {
   perApp(sample);
   const slow = [["messages dropped by a full outbox", sample.dropped], ...(sample.slow || []).map((s) => [s.policy, s.count])];
   rows($("slow"), slow, "");
-  part("nodes", sample.nodes, (n) => [n.name, n.state, n.conns], "no other node");
+  part("nodes", sample.nodes, (n, i) => [
+    (n.addr || n.id) + (i === 0 ? " (this one)" : ""), n.draining ? "draining" : "serving",
+    n.connections, n.channels, n.published, n.sent, n.version,
+  ], "");
 }
 
 // perApp shows the tables of the app that is chosen, or of all.

@@ -156,7 +156,7 @@ const tries = {
     const name = hostile, ranked = [{ name, count: 9 }];
     const sample = {
       at: 1, conns: 1, in: 1, out: 1, published: 1, memory: 1, uptime: 1, draining: false, bus: hostile, channels: 1, subscriptions: 1,
-      goroutines: 1, gc_pause: 0, dropped: 0, nodes: [{ name, state: name, conns: 1 }], slow: [{ policy: name, count: 1 }],
+      goroutines: 1, gc_pause: 0, dropped: 0, nodes: [{ id: "1", addr: name, version: name, connections: 1, channels: 1, published: 1, sent: 1, draining: true }], slow: [{ policy: name, count: 1 }],
       apps: [{ id: name, conns: 1, channels: 1, subscriptions: 1, published: 1, largest: ranked, busiest: ranked, webhooks: [{ host: name, waiting: 1, most: 2 }] }],
     };
     const page = await open(browser, {
