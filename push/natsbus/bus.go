@@ -152,22 +152,28 @@ func (b *Bus) Attach(ctx context.Context, at push.Attachment, f func(push.Replay
 		}
 	}
 	subject := b.kept(at.App, at.Channel)
-	for p := (*past)(nil); ; {
-		l := b.line(subject)
-		if p != nil {
-			if l.learn(p, &b.lines.size); !p.whole {
-				at.Since = nil
-			}
-		}
+	l := b.line(subject)
+	defer func() { l.mu.Unlock() }()
+	for {
 		if r, ok := l.since(at, b.position(), time.Now()); ok {
-			defer l.mu.Unlock()
 			f(r)
 			return nil
 		}
+		l.looks++
 		l.mu.Unlock()
-		var err error
-		if p, err = b.look(ctx, at, subject); err != nil {
+		p, err := b.look(ctx, at, subject)
+		l.mu.Lock()
+		l.looks--
+		if err != nil {
 			return err
+		}
+		if l.dead { // a new epoch has begun
+			l.mu.Unlock()
+			l = b.line(subject)
+			continue
+		}
+		if l.learn(p, &b.lines.size); !p.whole {
+			at.Since = nil
 		}
 	}
 }

@@ -20,6 +20,7 @@ type line struct {
 	prior  *entry // the last event at or below floor, if asked for
 	asked  bool   // prior is known; nil when there is none
 	size   int    // bytes of recent
+	looks  int    // into the stream, under way: nothing is let go of meanwhile, as what they find must reach up to floor
 	used   time.Time
 	dead   bool // no longer in the map
 }
@@ -63,6 +64,9 @@ func (l *line) grow(n int, all *atomic.Int64) {
 
 // trim drops the oldest beyond what may be held.
 func (l *line) trim(all *atomic.Int64) {
+	if l.looks > 0 {
+		return
+	}
 	old := time.Now().Add(-lineAge)
 	for len(l.recent) > 0 && (l.size > lineSize || all.Load() > allSize || l.recent[0].at.Before(old)) {
 		first := l.recent[0]
@@ -161,7 +165,7 @@ func (b *Bus) sweep(now time.Time) {
 			continue // in use
 		}
 		l.trim(&b.lines.size)
-		if now.Sub(l.used) > lineIdle {
+		if l.looks == 0 && now.Sub(l.used) > lineIdle {
 			b.forget(subject, l)
 		}
 		l.mu.Unlock()
