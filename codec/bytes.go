@@ -17,19 +17,23 @@ const (
 // What is above is plain garbage-collected memory. The zero value is ready, and
 // several goroutines may use it. It must not be copied.
 type Bytes struct {
-	out     atomic.Int64
+	out     atomic.Int64 // slices lent, in units of slice, and below that their bytes
 	classes [maxClassBits - minClassBits + 1]sync.Pool
 }
+
+// slice is one slice in the count of both: an addition pays for the two.
+const slice = 1 << 40
 
 // Get lends a slice of length n whose contents are whatever stood there before.
 // Its capacity is its class, or n above 16 MiB.
 func (b *Bytes) Get(n int) []byte {
-	b.out.Add(1)
 	if n > maxClass {
+		b.out.Add(slice + int64(n))
 		return make([]byte, n)
 	}
 	c := classOf(n)
 	size := 1 << (c + minClassBits)
+	b.out.Add(slice + int64(size))
 	// A *byte goes into the interface as it is; a slice header would have to be
 	// allocated at each Put.
 	if p, ok := b.classes[c].Get().(*byte); ok {
@@ -45,9 +49,9 @@ func (b *Bytes) Put(p []byte) {
 	size := cap(p)
 	switch {
 	case size > maxClass:
-		b.out.Add(-1)
+		b.out.Add(-slice - int64(size))
 	case size >= 1<<minClassBits && size&(size-1) == 0:
-		b.out.Add(-1)
+		b.out.Add(-slice - int64(size))
 		b.classes[classOf(size)].Put(unsafe.SliceData(p))
 	}
 }
@@ -65,7 +69,14 @@ func (b *Bytes) Grow(p []byte, n int) []byte {
 }
 
 // Outstanding returns how many slices are lent. It is 0 when nothing leaks.
-func (b *Bytes) Outstanding() int { return int(b.out.Load()) }
+func (b *Bytes) Outstanding() int { return int(b.out.Load() >> 40) }
+
+// Lent returns the bytes of what is lent, in size classes, and of what Hold added.
+func (b *Bytes) Lent() int64 { return b.out.Load() & (slice - 1) }
+
+// Hold counts n bytes of memory that is held beside what Get lent; below zero they are
+// given back.
+func (b *Bytes) Hold(n int) { b.out.Add(int64(n)) }
 
 // classOf returns the index of the smallest class that holds n <= maxClass bytes.
 func classOf(n int) int {

@@ -12,6 +12,9 @@ type Window struct{ text []byte }
 // Len returns how many bytes are held.
 func (w *Window) Len() int { return len(w.text) }
 
+// Held returns how many bytes of memory it has.
+func (w *Window) Held() int { return cap(w.text) }
+
 // Reset forgets the history and gives its memory up.
 func (w *Window) Reset() { w.text = nil }
 

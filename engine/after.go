@@ -58,7 +58,7 @@ func (c *Conn) goOn() {
 			a.size -= len(w.frame.b)
 			c.forget(w.frame)
 			c.loop.stats.sent(1, len(w.frame.b))
-			c.outbox().share(w.frame, 0)
+			c.outbox().share(w.frame, 0, &c.loop.bytes)
 			w.frame.release()
 			c.queued()
 			continue

@@ -17,7 +17,7 @@ func (c *Conn) deliver(f *frame) bool {
 	}
 	c.forget(f)
 	c.loop.stats.sent(1, len(f.b))
-	c.outbox().share(f, 0)
+	c.outbox().share(f, 0, &c.loop.bytes)
 	return true
 }
 
@@ -29,8 +29,8 @@ func (c *Conn) admit(f *frame) bool {
 			return true
 		}
 		c.flush() // a turn's output, or a long pass: that is not the peer's fault
-		if !c.is(flagBlocked) {
-			return c.ReadyState() == Open
+		if open := c.ReadyState() == Open; !open || !c.is(flagBlocked) {
+			return open
 		}
 	}
 	switch t.opts.Slow {
@@ -63,7 +63,7 @@ func (c *Conn) admit(f *frame) bool {
 
 // admitByConn is admit by the connection's own limit.
 func (c *Conn) admitByConn(f *frame) bool {
-	if c.sendable(len(f.b)) == nil {
+	if c.roomFor(c.unsent(), len(f.b)) == nil {
 		return true
 	}
 	if c.ReadyState() == Open {
@@ -175,13 +175,16 @@ func (c *Conn) hangUp(code CloseCode, reason string, err error) {
 	if c.is(flagAfter) {
 		for i := range c.ext.after.messages {
 			if w := &c.ext.after.messages[i]; w.done != nil {
-				c.outbox().mark(unsent(w.done))
+				c.outbox().mark(unsent(w.done), &c.loop.bytes)
 				w.done = nil
 			}
 		}
 		c.abandon()
 	}
 	c.sendClose(code, reason)
+	if c.out != nil && len(c.out.acks) > 0 {
+		c.kick(markKick)
+	}
 }
 
 // lag is what is queued of one topic.

@@ -195,7 +195,7 @@ func (c *Conn) writeFrame(f *frame) {
 		c.broken()
 		return
 	}
-	c.outbox().share(f, n)
+	c.outbox().share(f, n, &c.loop.bytes)
 	c.blocked()
 	c.highWater()
 }
@@ -205,5 +205,6 @@ func (c *Conn) writeFrame(f *frame) {
 func (c *Conn) forget(f *frame) {
 	if c.is(flagDeflate) && c.ext.deflate.send != nil && f.b[0]&(rsv1<<4) != 0 {
 		c.ext.deflate.send.Reset()
+		c.ext.deflate.account(&c.loop.bytes, &c.ext.deflate.sent, nil)
 	}
 }

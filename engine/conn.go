@@ -117,6 +117,7 @@ const (
 	holdUser   hold = 1 << iota // Pause
 	holdOutput                  // own output above its high-water mark
 	holdUnread                  // a NetConn that is not read from
+	holdMemory                  // the memory budget, of a connection that holds some of it
 )
 
 func (c *Conn) is(f uint32) bool { return c.flags.Load()&f != 0 }

@@ -63,11 +63,14 @@ func (c *Conn) control(op Opcode, data []byte, o *ControlOptions) error {
 func (c *Conn) autoPong(data []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sendable(len(data)) != nil {
+	if c.roomFor(c.unsent(), len(data)) != nil {
 		return // closing, and then it must not
 	}
 	if c.out != nil && c.out.size >= corkSize && !c.is(flagBlocked) {
 		c.flush() // the kernel had room a moment ago; does it have enough?
+		if c.ReadyState() != Open {
+			return
+		}
 	}
 	h := codec.Header{Opcode: codec.Pong, Fin: true, Length: int64(len(data))}
 	if !c.is(flagBlocked) || c.policy.maxPongs == 0 {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/roost-ws/roost/codec"
 )
@@ -22,6 +23,8 @@ type deflate struct {
 	sendKeeps          bool          // context takeover for what we send
 	compress           bool          // of the fragmented message that is being sent; under mu
 	recv               *codec.Window // nil without takeover; of the turn's holder
+	held               atomic.Int64  // bytes of both windows
+	sent, got          int           // of each, as it was counted last; as the windows
 
 	// mu keeps the order of compressing the order of the wire. It is taken before
 	// Conn.mu, so that others can send control frames meanwhile.
@@ -80,6 +83,7 @@ func (c *Conn) sendDeflated(op Opcode, data []byte, o *SendOptions) error {
 		rsv = rsv1
 	}
 	err := c.sendFrame(op, c.policy.flate.Compress(buf[:0], data, z.sendBits, z.send, !o.More), o, rsv)
+	defer func() { z.account(&c.loop.bytes, &z.sent, z.send) }()
 	switch {
 	case !o.More && !z.sendKeeps:
 		z.send = nil
@@ -95,6 +99,7 @@ func (c *Conn) sendDeflated(op Opcode, data []byte, o *SendOptions) error {
 func (c *Conn) inflated(m codec.Message) {
 	z, p, b := c.ext.deflate, c.policy, &c.loop.bytes
 	data, err := p.flate.Inflate(m.Payload, z.recvBits, z.recv, p.limits.MaxPayload, b)
+	z.account(b, &z.got, z.recv)
 	if err == nil && m.Opcode == codec.Text && !p.limits.SkipUTF8 && !codec.ValidUTF8(data) {
 		b.Put(data)
 		err = codec.ErrUTF8

@@ -40,6 +40,14 @@ type Config struct {
 	// MaxConns is the most connections at once; those above are answered 503.
 	// 0 is no limit but the descriptors.
 	MaxConns int
+	// MemoryBudget is the most bytes that connections may hold in all: outboxes, messages
+	// that have come in part, TLS records on their way, windows of permessage-deflate.
+	// Towards it the engine does more and more: from 7/8 on it does not read from those
+	// that hold some; from 15/16 on it answers upgrades with 503, and sends that would
+	// have to wait with a *BudgetError; at all of it, it closes those that hold the most,
+	// with 1013. Each ends 1/8 below where it began. 0 is no limit. What the garbage
+	// collector has not taken back comes on top: see docs/tuning.md.
+	MemoryBudget int64
 	// Logger is told of what no caller hears of: contained panics, descriptors
 	// exhausted. nil discards.
 	Logger *slog.Logger
@@ -49,6 +57,7 @@ const (
 	defaultBatch      = 512
 	defaultReadBuffer = 64 << 10
 	minReadBuffer     = 4 << 10
+	minBudget         = 4 << 20
 	maxReadBuffer     = 16 << 20
 )
 
@@ -75,6 +84,8 @@ func (c *Config) fill() error {
 			c.ReadBuffer, minReadBuffer, maxReadBuffer, defaultReadBuffer)
 	case c.Workers < 0:
 		return fmt.Errorf("engine: Workers %d: want at least 1, or 0 for the default", c.Workers)
+	case c.MemoryBudget < 0 || c.MemoryBudget > 0 && c.MemoryBudget < minBudget:
+		return fmt.Errorf("engine: MemoryBudget %d: want at least %d bytes, or 0 for no limit", c.MemoryBudget, minBudget)
 	case c.MaxConns < 0:
 		return fmt.Errorf("engine: MaxConns %d: want at least 1, or 0 for no limit", c.MaxConns)
 	case c.Dispatch > DispatchLoop:
@@ -100,6 +111,7 @@ type Engine struct {
 	conns  atomic.Int64  // descriptors held by connections, handshakes included
 	next   atomic.Uint32 // round robin over loops
 	panics atomic.Uint64
+	budget budget
 
 	running sync.WaitGroup
 	closing atomic.Bool
@@ -133,6 +145,7 @@ func New(c Config) (*Engine, error) {
 // newEngine makes an Engine whose loops do not run yet. c was filled.
 func newEngine(c Config, sys kernel) (*Engine, error) {
 	e := &Engine{cfg: c, log: c.Logger, sys: sys, start: time.Now(), idle: make(chan struct{})}
+	e.budget = newBudget(c.MemoryBudget, c.Loops)
 	if c.Dispatch == DispatchPool {
 		w, err := pool.NewWorkers(pool.Options{Max: c.Workers, Panic: e.workerPanic})
 		if err != nil {

@@ -47,6 +47,9 @@ func (s *Server) settle(up *upgrade, r *Request) (err error) {
 	if s.closing.Load() {
 		return &RejectError{Status: http.StatusServiceUnavailable}
 	}
+	if s.e.budget.limit != 0 && s.e.budget.refuses() {
+		return &RejectError{Status: http.StatusServiceUnavailable, Msg: "Out of memory", Header: http.Header{"Retry-After": {"5"}}}
+	}
 	if len(up.offered) > 0 {
 		up.protocol = up.offered[0]
 		if s.opts.HandleProtocols != nil {

@@ -28,8 +28,11 @@ type loop struct {
 	wheel wheel
 	mail  mailbox
 	stats counters
-	now   atomic.Uint32 // ticks, as of the last time that the loop woke
-	ended chan struct{} // closed when nobody reads mail any more
+
+	weighed atomic.Int64 // bytes, of what the budget's used is the sum
+	chokes  chokes
+	now     atomic.Uint32 // ticks, as of the last time that the loop woke
+	ended   chan struct{} // closed when nobody reads mail any more
 
 	// Owned by the loop's goroutine.
 	events    []poller.Event
@@ -41,6 +44,7 @@ type loop struct {
 	listeners []*listener
 	scratch   *scratch // of DispatchLoop
 	stopped   bool
+	shedder   shedder
 }
 
 func newLoop(e *Engine, index int) (*loop, error) {
@@ -79,6 +83,7 @@ func (l *loop) step() error {
 		return err
 	}
 	l.clock()
+	l.underBudget()
 	l.ready(l.events[:n])
 	l.deliver()
 	l.accept()
@@ -96,7 +101,7 @@ func (l *loop) wait() (int, error) {
 }
 
 func (l *loop) busy() bool {
-	if len(l.batch) > 0 || len(l.passes) > 0 {
+	if len(l.batch) > 0 || len(l.passes) > 0 || l.sheds() {
 		return true
 	}
 	for _, in := range l.listeners {
@@ -114,6 +119,9 @@ func (l *loop) due() time.Time {
 		if in.starved || in.holding {
 			at, ok = l.now.Load()+1, true
 		}
+	}
+	if l.e.budget.level.Load() != calm {
+		at, ok = l.now.Load()+1, true
 	}
 	if !ok {
 		return time.Time{}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 	"syscall"
 
@@ -26,6 +27,7 @@ type outbox struct {
 	tracked bool  // lags are counted
 	begun   bool  // the first of the head's bytes is not a frame's first
 	lags    []lag // what is queued of topics that mind
+	charged int   // bytes of the list of chunks, as the memory budget has them
 }
 
 // ack is a Done function and what it is to be told.
@@ -74,18 +76,26 @@ func (o *outbox) room(n int, b *codec.Bytes) *chunk {
 			return c
 		}
 	}
-	o.push(chunk{b: b.Get(max(n, min(o.size, corkSize), minChunk))[:0]})
+	o.push(chunk{b: b.Get(max(n, min(o.size, corkSize), minChunk))[:0]}, b)
 	return &o.chunks[len(o.chunks)-1]
 }
 
 // push appends k. An outbox that moves, but is never empty, uses its room again.
-func (o *outbox) push(k chunk) {
-	if n := len(o.chunks); n == cap(o.chunks) && o.head > n/2 {
+func (o *outbox) push(k chunk, b *codec.Bytes) {
+	n := len(o.chunks)
+	if n < cap(o.chunks) {
+		o.chunks = append(o.chunks, k)
+		return
+	}
+	if o.head > n/2 {
 		n = copy(o.chunks, o.chunks[o.head:])
 		clear(o.chunks[n:])
 		o.chunks, o.head = o.chunks[:n], 0
 	}
 	o.chunks = append(o.chunks, k)
+	if o.charged != 0 {
+		o.charge(b)
+	}
 }
 
 // add appends the frame that h and payload make.
@@ -97,9 +107,9 @@ func (o *outbox) add(h codec.Header, payload []byte, b *codec.Bytes) {
 }
 
 // share appends f, from its byte off on, and takes a reference.
-func (o *outbox) share(f *frame, off int) {
+func (o *outbox) share(f *frame, off int, b *codec.Bytes) {
 	f.refs.Add(1)
-	o.push(chunk{b: f.b, off: off, frame: f})
+	o.push(chunk{b: f.b, off: off, frame: f}, b)
 	o.size += len(f.b) - off
 	if o.tracked {
 		o.lag(f, 1)
@@ -107,8 +117,8 @@ func (o *outbox) share(f *frame, off int) {
 }
 
 // mark puts done behind what is queued.
-func (o *outbox) mark(done func(error)) {
-	o.push(chunk{done: done})
+func (o *outbox) mark(done func(error), b *codec.Bytes) {
+	o.push(chunk{done: done}, b)
 }
 
 // write hands the kernel what is queued. The error is EAGAIN when it does not take
@@ -251,8 +261,11 @@ func (o *outbox) cut(b *codec.Bytes) {
 		o.size -= len(k.b) - k.off
 		o.drop(k, nil, b)
 	}
-	clear(o.chunks[keep:])
-	o.chunks = o.chunks[:keep]
+	// The list may have been long, and is of no use any more.
+	o.chunks, o.head = slices.Clone(o.chunks[o.head:keep]), 0
+	if o.charged != 0 {
+		o.charge(b)
+	}
 }
 
 // unsent is done for a message that was dropped.
@@ -266,6 +279,7 @@ func (o *outbox) reset(b *codec.Bytes) {
 	if o.sealed != nil {
 		b.Put(o.sealed)
 	}
+	o.uncharge(b)
 	*o = outbox{chunks: o.chunks[:0], acks: o.acks}
 }
 

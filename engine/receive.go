@@ -16,6 +16,9 @@ func (s *scratch) receive(c *Conn, marks uint32) (again uint32) {
 		return 0
 	}
 	if c.in != nil {
+		if c.loop.e.budget.limit != 0 && c.chokesReader() {
+			return 0
+		}
 		// Most of a long message goes straight to where it will be whole.
 		if tail := c.in.dec.Tail(&c.loop.bytes); tail != nil && !c.is(flagDeaf) {
 			return s.receiveTail(c, tail, marks)

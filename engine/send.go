@@ -139,6 +139,14 @@ func (c *Conn) sendable(size int) error { return c.sendableOn(c.unsent(), size) 
 
 // sendableOn is sendable on top of queued bytes.
 func (c *Conn) sendableOn(queued, size int) error {
+	if c.is(flagBlocked) && !c.is(flagFragment) && c.loop.e.budget.refuses() {
+		return c.loop.e.budget.err() // but a message that has begun may end
+	}
+	return c.roomFor(queued, size)
+}
+
+// roomFor is sendableOn whatever the memory budget says.
+func (c *Conn) roomFor(queued, size int) error {
 	if s := c.ReadyState(); s != Open {
 		return &StateError{s}
 	}

@@ -143,6 +143,10 @@ func (p *simPeer) refused(err error, size int) bool {
 		if p.c.ReadyState() == Open {
 			p.w.fail("peer %d: %v", p.id, err)
 		}
+	case errors.Is(err, ErrMemory):
+		if p.w.e.cfg.MemoryBudget == 0 || !p.full {
+			p.w.fail("peer %d: send: %v", p.id, err)
+		}
 	case errors.As(err, &full):
 		if full.Queued+full.Size <= full.Limit || full.Size != size && !p.c.is(flagDeflate) {
 			p.w.fail("peer %d: %v", p.id, err)

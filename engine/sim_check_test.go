@@ -140,6 +140,45 @@ func (w *world) checkQuiet() {
 		}
 		w.checkLimits(s, c)
 	}
+	w.checkBudget()
+}
+
+// checkBudget wants nobody to hold much when the budget is used up, and nobody to be
+// held when it is not.
+func (w *world) checkBudget() {
+	b := &w.e.budget
+	if b.limit == 0 {
+		return
+	}
+	for {
+		level := b.level.Load()
+		for _, l := range w.e.loops {
+			l.weigh() // as the next event would
+		}
+		if b.level.Load() == level {
+			break
+		}
+		w.quiesce()
+	}
+	used := int64(0)
+	for _, l := range w.e.loops {
+		used += l.bytes.Lent()
+	}
+	if d := used - b.used.Load(); d >= b.grain*int64(len(w.e.loops)) || -d >= b.grain*int64(len(w.e.loops)) {
+		w.fail("%d bytes are held, and the budget knows of %d", used, b.used.Load())
+	}
+	for _, s := range w.k.sockets {
+		if s == nil || s.listens {
+			continue
+		}
+		c := s.peer.c
+		switch {
+		case b.level.Load() == shedding && c.loop.shedder.done != c.loop.now.Load() && c.weight() > 2*minHeavy && !c.is(flagKilled):
+			w.fail("fd %d: holds %d bytes, while %d of %d are used", c.fd, c.weight(), used, b.limit)
+		case b.level.Load() == calm && c.hold&holdMemory != 0 && c.ReadyState() == Open:
+			w.fail("fd %d: not read for a budget of which %d of %d are used", c.fd, used, b.limit)
+		}
+	}
 }
 
 // waiting reports whether c waits for a verdict, unread.

@@ -6,7 +6,11 @@ package engine
 func (w *world) calm() {
 	w.log("calm")
 	w.faults = false
-	for range 12 {
+	rounds := 12
+	if w.e.budget.limit > 0 {
+		rounds = 40 // who is held for the budget may be so for stuckAfter
+	}
+	for range rounds {
 		for len(w.verdicts) > 0 {
 			w.giveVerdict()
 		}
@@ -61,6 +65,9 @@ func (w *world) settle() {
 func (w *world) checkHeard(p *simPeer) {
 	if p.ended || p.c == nil || p.c.ReadyState() != Open || p.over || p.closed {
 		return
+	}
+	if p.c.hold&holdMemory != 0 {
+		return // its turn comes when others have given memory back, or are closed
 	}
 	want := p.missing()
 	switch {
@@ -148,6 +155,7 @@ func (w *world) checkLeft() {
 	if n := w.lent(); n != 0 {
 		w.fail("%d slices are still lent", n)
 	}
+	w.checkCharges()
 	for i, l := range w.e.loops {
 		l.end()
 		if at, ok := l.wheel.next(); ok {
@@ -156,6 +164,26 @@ func (w *world) checkLeft() {
 	}
 	if n := w.e.handshakes.Load(); n != 0 {
 		w.fail("%d TLS handshakes are counted", n)
+	}
+}
+
+// checkCharges wants all that was charged to the memory budget to be given back.
+func (w *world) checkCharges() {
+	n, held := int64(0), w.e.budget.paused.Load()
+	for i, l := range w.e.loops {
+		n += l.bytes.Lent()
+		held -= int64(len(l.chokes.conns))
+		for _, s := range append(w.queues[i].idle, l.scratch) {
+			if s == nil {
+				continue
+			}
+			for _, k := range s.out.chunks {
+				n -= int64(cap(k.b))
+			}
+		}
+	}
+	if n != 0 || held != 0 {
+		w.fail("%d bytes are charged to nobody, %d connections are counted as held", n, held)
 	}
 }
 

@@ -121,6 +121,8 @@ func (p *simPeer) errs(err error) {
 	var broke *codec.Error
 	var behind *BehindError
 	switch {
+	case errors.Is(err, ErrMemory):
+		p.unloaded(err)
 	case errors.As(err, &behind):
 		p.fellBehind(behind)
 	case errors.As(err, &full):

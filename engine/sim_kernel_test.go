@@ -230,7 +230,7 @@ func (k *simKernel) Shutdown(fd int) error {
 	if s.shut {
 		k.w.fail("fd %d: a second FIN", fd)
 	}
-	if p := s.peer; p.opened && !p.closed && !p.has("the peer breaks the protocol") && !p.has("panic") {
+	if p := s.peer; p.opened && !p.closed && !p.has("the peer breaks the protocol") && !p.has("panic") && !p.droppedForMemory() {
 		k.w.fail("fd %d: FIN before the peer's close frame", fd)
 	}
 	if s.dead || k.w.faults && s.peer.faulty && k.w.chance(20) {

@@ -66,7 +66,7 @@ func (p *simPeer) hungUpOn(payload []byte) bool {
 	if err != nil {
 		p.w.fail("peer %d: close %q: %v", p.id, payload, err)
 	}
-	return code == simSlowCode && p.w.s.policy.slow == SlowClose || code == simBehindCode
+	return code == simSlowCode && p.w.s.policy.slow == SlowClose || code == simBehindCode || p.droppedForMemory()
 }
 
 // checkBehind wants no more to wait of a topic than its policy allows, and the counts
@@ -119,4 +119,18 @@ func (w *world) checkTopics() {
 	if st := w.e.Stats(); st.Delivery.Count() > uint64(len(w.e.loops)*(w.counts[0]+w.counts[1])) {
 		w.fail("%d casts were timed, and %v messages published", st.Delivery.Count(), w.counts)
 	}
+}
+
+// unloaded judges why the memory budget gave a peer up.
+func (p *simPeer) unloaded(err error) {
+	var e *BudgetError
+	if !errors.As(err, &e) || e.Limit != p.w.e.cfg.MemoryBudget || e.Limit == 0 || e.Used < e.Limit/16*12 {
+		p.w.fail("peer %d: %v", p.id, err)
+	}
+	p.cause("memory")
+}
+
+// droppedForMemory reports whether the budget gave p up.
+func (p *simPeer) droppedForMemory() bool {
+	return p.c != nil && p.c.ext != nil && errors.Is(p.c.ext.err, ErrMemory)
 }

@@ -5,6 +5,7 @@ package engine
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"strings"
 	"syscall"
 
@@ -93,6 +94,9 @@ func (p *simPeer) parseAnswer() bool {
 		p.w.fail("peer %d: the answer is %q", p.id, p.wire[:end])
 	}
 	p.w.log("peer %d is answered %d", p.id, p.status)
+	if p.status == http.StatusServiceUnavailable && p.w.e.cfg.MemoryBudget > 0 {
+		p.cause("no memory to be let in")
+	}
 	if p.status == 101 && !p.opened {
 		p.w.fail("peer %d: 101, and Open was not called", p.id)
 	}

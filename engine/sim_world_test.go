@@ -64,6 +64,7 @@ func newWorld(seed uint64) *world {
 	w.kqueue, w.pool = w.chance(3), w.chance(2)
 	cfg := Config{Loops: 1 + w.rng.IntN(2), Dispatch: DispatchLoop, Batch: 1 + w.rng.IntN(8), ReadBuffer: minReadBuffer}
 	cfg.MaxConns = pick(w, []int{0, 0, 0, 3})
+	cfg.MemoryBudget = pick(w, []int64{0, 0, 100 << 10, 160 << 10, 400 << 10})
 	cfg.Logger = slog.New(simLog{w})
 	e, err := newEngine(cfg, w.k)
 	if err != nil {

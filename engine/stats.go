@@ -20,6 +20,8 @@ type Stats struct {
 	// been served; a Topic with members on several loops counts on each.
 	Delivery Histogram
 
+	Memory MemoryStats
+
 	Panics  uint64 // contained
 	Queued  int64  // connections that wait for a worker now
 	Workers int64  // goroutines that run or wait for work now
@@ -59,7 +61,10 @@ func (t *tally) flush(n *counters) {
 // different moments.
 func (e *Engine) Stats() Stats {
 	s := Stats{Conns: e.conns.Load(), Panics: e.panics.Load()}
+	b := &e.budget
+	s.Memory = MemoryStats{Budget: b.limit, Paused: b.paused.Load(), Refused: b.refused.Load(), Shed: b.shed.Load()}
 	for _, l := range e.loops {
+		s.Memory.Used += l.bytes.Lent()
 		n := &l.stats
 		s.Accepted += n.accepted.Load()
 		s.Opened += n.opened.Load()

@@ -43,6 +43,29 @@ func (t *table) drop(fd int32) {
 	t.pages[fd>>pageBits].Load()[fd%pageSlots].Store(nil)
 }
 
+// page returns the page at index at, or the next one that there is, and moves at
+// behind it. wrapped is true of the last one.
+func (t *table) page(at *int) (p *page, wrapped bool) {
+	for range maxPages {
+		i := *at
+		if *at++; *at == maxPages {
+			*at, wrapped = 0, true
+		}
+		if p = t.pages[i].Load(); p != nil {
+			break
+		}
+	}
+	if p == nil {
+		return nil, true
+	}
+	for i := *at; i < maxPages && !wrapped; i++ {
+		if t.pages[i].Load() != nil {
+			return p, false
+		}
+	}
+	return p, true
+}
+
 // each calls f for every connection. Those that come or go meanwhile may or may
 // not be among them.
 func (t *table) each(f func(*Conn)) {

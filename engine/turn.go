@@ -207,6 +207,9 @@ func (s *scratch) finish(c *Conn) {
 		in.dec.Reset(&l.bytes)
 		l.bytes.Put(in.rest)
 	}
+	if c.is(flagDeflate) {
+		c.ext.deflate.end(&l.bytes)
+	}
 	// Deferred, so that each happens also when another panics.
 	defer c.release()
 	if !c.is(flagOpened) {

@@ -26,7 +26,7 @@ func (c *Conn) push(h codec.Header, data []byte, done func(error)) {
 	out.payload += len(data)
 	out.add(h, data, &c.loop.bytes)
 	if done != nil {
-		out.mark(done)
+		out.mark(done, &c.loop.bytes)
 	}
 	c.queued()
 }
@@ -145,6 +145,7 @@ func (c *Conn) blocked() {
 			c.loop.arm(c, c.out.since+c.policy.stall)
 		}
 	}
+	c.overBudget()
 	c.rearm()
 }
 

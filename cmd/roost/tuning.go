@@ -28,6 +28,7 @@ func registerEngineFlags(f *pflag.FlagSet, c *engine.Config) {
 	}, "dispatch", "where handlers run: on workers, or on the event loop, where they must not block")
 	count(f, &c.Batch, "batch", 512, 1, 1<<16, "most events a loop takes from the kernel in one wait")
 	size(f, &c.ReadBuffer, "read-buffer", 64<<10, 4<<10, 16<<20, "bytes read from a socket at once")
+	size(f, &c.MemoryBudget, "memory-budget", 0, 0, 1<<50, "most bytes that all connections may hold: output, unfinished messages, windows; 0 for no limit")
 	count(f, &c.MaxConns, "max-conns", 0, 0, math.MaxInt32, "most connections at once, 0 for no limit")
 }
 

@@ -87,4 +87,11 @@ var mutants = []mutant{
 	{"after: forget that a fragment waited", "send.go", "		c.set(flagFragment)\n", ""},
 	{"after: compress the rest of what waited", "after.go", "			c.ext.deflate.compress = false // the rest", "			// the rest"},
 	{"after: let what waits refuse the last fragment", "send.go", "		queued -= c.ext.after.size // it", "		// it"},
+	{"budget: never read on", "budget.go", "		l.chokes.release(l)\n", ""},
+	{"budget: close nobody", "budget.go", "	case level == shedding || l.stuck():\n		l.shed()\n", "	case level == shedding:\n"},
+	{"budget: forget what was added up", "budget.go", "b.used.Add(mine - l.weighed.Swap(mine))", "b.used.Add(mine - l.weighed.Load())"},
+	{"budget: charge a list twice", "budgetconn.go", "		o.charged = n\n", ""},
+	{"budget: keep a window's charge", "turn.go", "		c.ext.deflate.end(&l.bytes)\n", ""},
+	{"budget: close and keep half a message", "budgetconn.go", "			in.dec.Reset(&c.loop.bytes)\n", ""},
+	{"budget: keep a turn that only looked", "budgetconn.go", "	if !c.work.CompareAndSwap(held, 0) {\n		c.loop.requeue(c)\n	}\n", ""},
 }
