@@ -10,6 +10,8 @@
 // order, each with a position, and whoever comes back with the last position it
 // had gets what it missed, or is told that this can't be had any more.
 //
-// Locks, outermost first: the bus's of a channel's history, members.mu, a hub
-// shard's mu, the engine's. Under none of them is anything waited for.
+// Locks, outermost first: fleet.in, the bus's of a channel's history, members.mu
+// or users.mu, occupancy.mu, a hub shard's mu, the leaves (presences.mu, fleet.mu,
+// fleet.out, those of webhooks), the engine's. Under none of them is anything
+// waited for.
 package push

@@ -2,7 +2,9 @@ package push_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -290,4 +292,14 @@ func TestNodesAreShown(t *testing.T) {
 		nodes := fleet[0].push.Nodes()
 		return len(nodes) == 2 && nodes[0].Self && nodes[1].Addr == fleet[1].addr && nodes[1].Connections == 1 && nodes[1].Version == "v1"
 	})
+	req := fleet[0].plain("GET", "/nodes", "")
+	if status, _ := fleet[0].do(req); status != http.StatusUnauthorized {
+		t.Errorf("%d without the token", status)
+	}
+	req = fleet[0].plain("GET", "/nodes", "")
+	req.Header.Set("Authorization", "Bearer "+token)
+	var got struct{ Nodes []push.Node }
+	if status, body := fleet[0].do(req); status != http.StatusOK || json.Unmarshal([]byte(body), &got) != nil || len(got.Nodes) != 2 || !got.Nodes[0].Self || got.Nodes[1].Self {
+		t.Errorf("%d %s", status, body)
+	}
 }

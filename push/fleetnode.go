@@ -2,6 +2,7 @@ package push
 
 import (
 	"cmp"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -55,6 +56,11 @@ func (s *Server) Nodes() []Node {
 	}
 	slices.SortFunc(nodes[1:], func(a, b Node) int { return cmp.Or(cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.ID, b.ID)) })
 	return nodes
+}
+
+// getNodes shows operators the fleet.
+func (s *Server) getNodes(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]any{"nodes": s.Nodes()})
 }
 
 func clipTo(s string, most int) string { return s[:min(len(s), most)] }

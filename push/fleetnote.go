@@ -61,8 +61,8 @@ type Node struct {
 	Sent          float64 `json:"sent"`      // messages a second sent to clients
 	Draining      bool    `json:"draining"`
 
-	Owner bool `json:"owner"` // it sends the fleet's webhooks for its share of the channels
-	Self  bool `json:"-"`     // it is the one that was asked
+	Owner bool `json:"owner"`          // it sends the fleet's webhooks for its share of the channels
+	Self  bool `json:"self,omitempty"` // it is the one that was asked
 }
 
 // The bounds of what is told. A text of maxPart and one entry more is below

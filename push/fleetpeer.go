@@ -98,7 +98,7 @@ func (f *fleet) beatFrom(p *peer, n *note) {
 	f.mu.Lock()
 	was := p.node.Owner
 	p.node = *n.Beat
-	p.node.ID = p.id
+	p.node.ID, p.node.Self = p.id, false
 	f.mu.Unlock()
 	if was != n.Beat.Owner {
 		f.elect()

@@ -42,6 +42,7 @@ func (s *Server) routes() http.Handler {
 	handle("GET", "/healthz", s.getHealth)
 	handle("GET", "/readyz", s.getReady)
 	handle("GET", "/metrics", s.metrics())
+	handle("GET", "/nodes", s.console(s.getNodes))
 	mux.HandleFunc("/drain", s.console(s.serveDrain))
 	handle("GET", "/console/state", s.console(s.getState))
 	handle("GET", "/console/stats", s.console(s.getStats))
