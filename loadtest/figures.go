@@ -35,7 +35,8 @@ var figureSpecs = map[string]figureSpec{
 	"opened": {Number, 1, true}, "failed": {Number, -1, true}, "lost": {Number, -1, true},
 	"errors": {Share, -1, true}, "connect-rate": {Number, 1, true},
 	"handshake-p50": {Duration, -1, true}, "handshake-p99": {Duration, -1, false}, "handshake-max": {Duration, -1, false},
-	"messages": {Number, 0, false}, "rate": {Number, 1, true}, "loss": {Share, -1, true},
+	"harness-lag-p99": {Duration, 0, false},
+	"messages":        {Number, 0, false}, "rate": {Number, 1, true}, "loss": {Share, -1, true},
 	"unanswered": {Number, -1, false}, "late": {Number, -1, false},
 	"mean": {Duration, -1, false}, "p50": {Duration, -1, true}, "p90": {Duration, -1, false}, "p99": {Duration, -1, true},
 	"p99.9": {Duration, -1, false}, "max": {Duration, -1, false}, "uncorrected-p50": {Duration, 0, false}, "uncorrected-p99": {Duration, 0, false},
@@ -105,6 +106,9 @@ func (r *Report) Figures() []Figure {
 	}
 	if r.Idle != nil {
 		r.Idle.figures(add)
+	}
+	if r.Harness != nil && r.Harness.Lag.Count > 0 {
+		add("harness-lag-p99", float64(r.Harness.Lag.P99))
 	}
 	return all
 }
