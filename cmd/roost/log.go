@@ -23,7 +23,8 @@ func registerLogFlags(f *pflag.FlagSet) {
 }
 
 // newLogger makes the logger that the command's flags ask for. It writes to
-// stderr, so that stdout holds only what the command prints.
+// stderr, so that stdout holds only what the command prints. Lines that repeat are
+// sampled.
 func newLogger(cmd *cobra.Command) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cmd.Flag("log-level").Value.String())); err != nil {
@@ -31,7 +32,7 @@ func newLogger(cmd *cobra.Command) (*slog.Logger, error) {
 	}
 	o := &slog.HandlerOptions{Level: level}
 	if cmd.Flag("log-format").Value.String() == "json" {
-		return slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), o)), nil
+		return slog.New(newSampler(slog.NewJSONHandler(cmd.ErrOrStderr(), o))), nil
 	}
-	return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), o)), nil
+	return slog.New(newSampler(slog.NewTextHandler(cmd.ErrOrStderr(), o))), nil
 }
