@@ -95,3 +95,31 @@ func names(text string) (list []string) {
 	}
 	return list
 }
+
+var testName = regexp.MustCompile("`(Test[A-Z][A-Za-z0-9]+)(…?)`")
+
+// A page that says which test holds a promise must not outlive the test.
+func TestTestsThatPagesNameExist(t *testing.T) {
+	t.Parallel()
+	var tests strings.Builder
+	err := filepath.WalkDir(".", func(path string, d os.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, "_test.go") {
+			tests.WriteString(read(t, path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range pages(t) {
+		for _, m := range testName.FindAllStringSubmatch(text, -1) {
+			end := "("
+			if m[2] != "" {
+				end = "" // of several that begin so
+			}
+			if !strings.Contains(tests.String(), "func "+m[1]+end) {
+				t.Errorf("%s names %s, which there is not", name, m[1])
+			}
+		}
+	}
+}

@@ -1,11 +1,21 @@
 package codec
 
-import "net/http"
+import (
+	"bytes"
+	"net/http"
+)
+
+var errUpgradeBody error = refuse("Body in a request for an upgrade")
 
 // CheckUpgrade applies the rules of RFC 6455 section 4.2.1 in the order ws
 // does, so that a peer sees the same refusals: method, Upgrade, key, version.
-// It asks for WantsUpgrade to hold already. The error is a *HandshakeError.
+// It asks for WantsUpgrade to hold already. A request with a body is refused too:
+// whoever forwards it counts those bytes to the request (RFC 9110 section 7.8), and
+// here they would be frames. The error is a *HandshakeError.
 func (r *Request) CheckUpgrade() error {
+	if length := r.Get("Content-Length"); r.Values("Transfer-Encoding") > 0 || len(bytes.Trim(length, "0")) > 0 {
+		return errUpgradeBody
+	}
 	return checkUpgrade(r.Method, r.only("Upgrade"), r.only("Sec-WebSocket-Key"), r.only("Sec-WebSocket-Version"))
 }
 

@@ -77,6 +77,9 @@ func writeCanonical(w *strings.Builder, token []byte) {
 // parsed, and refuses with 400 when no Connection header lists "upgrade".
 // The error is a *HandshakeError.
 func CheckHTTP(r *http.Request) error {
+	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
+		return errUpgradeBody
+	}
 	err := checkUpgrade(r.Method, onlyOf(r, "Upgrade"), onlyOf(r, "Sec-Websocket-Key"), onlyOf(r, "Sec-Websocket-Version"))
 	if err != nil {
 		return err
