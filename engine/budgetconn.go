@@ -136,14 +136,14 @@ func (o *outbox) uncharge(b *codec.Bytes) {
 }
 
 // account counts the memory of z's windows. Under z.mu, or at the end.
-func (z *deflate) account(b *codec.Bytes, at *int, w *codec.Window) {
-	n := 0
+func (z *deflate) account(b *codec.Bytes, at *int32, w *codec.Window) {
+	n := int32(0)
 	if w != nil {
-		n = w.Held()
+		n = int32(w.Held())
 	}
 	if n != *at {
-		b.Hold(n - *at)
-		z.held.Add(int64(n - *at))
+		b.Hold(int(n - *at))
+		z.held.Add(n - *at)
 		*at = n
 	}
 }

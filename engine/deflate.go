@@ -23,8 +23,8 @@ type deflate struct {
 	sendKeeps          bool          // context takeover for what we send
 	compress           bool          // of the fragmented message that is being sent; under mu
 	recv               *codec.Window // nil without takeover; of the turn's holder
-	held               atomic.Int64  // bytes of both windows
-	sent, got          int           // of each, as it was counted last; as the windows
+	held               atomic.Int32  // bytes of both windows
+	sent, got          int32         // of each, as it was counted last; as the windows
 
 	// mu keeps the order of compressing the order of the wire. It is taken before
 	// Conn.mu, so that others can send control frames meanwhile.

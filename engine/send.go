@@ -139,8 +139,10 @@ func (c *Conn) sendable(size int) error { return c.sendableOn(c.unsent(), size) 
 
 // sendableOn is sendable on top of queued bytes.
 func (c *Conn) sendableOn(queued, size int) error {
-	if c.is(flagBlocked) && !c.is(flagFragment) && c.loop.e.budget.refuses() {
-		return c.loop.e.budget.err() // but a message that has begun may end
+	if c.is(flagBlocked) && !c.is(flagFragment) {
+		if c.loop.weigh(); c.loop.e.budget.refuses() {
+			return c.loop.e.budget.err() // but a message that has begun may end
+		}
 	}
 	return c.roomFor(queued, size)
 }
