@@ -1,11 +1,102 @@
 package loadtest
 
 import (
+	"bytes"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/roost-ws/roost/codec"
 )
+
+func (h *pusher) greeted(c *conn, f *pusherFrame) error {
+	var hello struct {
+		SocketID string `json:"socket_id"`
+		Activity int    `json:"activity_timeout"`
+	}
+	if err := f.decode(&hello); err != nil || hello.SocketID == "" {
+		return &failure{cause: causePusher, err: fmt.Errorf("the greeting has no socket_id: %.80q", f.data)}
+	}
+	h.conns[c.slot] = pusherConn{greeted: true}
+	if d := time.Duration(hello.Activity) * time.Second; d > 0 {
+		h.alive = min(h.alive, d)
+	}
+	if h.nextPing == never {
+		h.nextPing = h.now + h.pingsApart()
+		h.due = min(h.due, h.nextPing)
+	}
+	id := h.number(c)
+	for j := range h.p.Subscriptions {
+		sub := &h.subs[int(c.slot)*h.p.Subscriptions+j]
+		epoch := ""
+		if h.p.Resume {
+			epoch = h.epochs[sub.epoch]
+		}
+		h.plain = h.p.subscribe(h.plain[:0], id, h.p.channelOf(id, j), hello.SocketID, epoch, sub.at)
+		h.say(c, codec.Text, h.plain)
+	}
+	return nil
+}
+
+// subscriptionIn is c's subscription to the channel that a frame names.
+func (h *pusher) subscriptionIn(c *conn, channel []byte) *subscription {
+	i := bytes.LastIndexByte(channel, '-')
+	n, err := strconv.ParseUint(string(channel[i+1:]), 10, 32)
+	if err != nil || n >= uint64(len(h.p.names)) || h.p.names[n] != string(channel) {
+		return nil
+	}
+	j := h.p.subscriptionOf(h.number(c), uint32(n))
+	if j >= h.p.Subscriptions {
+		return nil
+	}
+	return &h.subs[int(c.slot)*h.p.Subscriptions+j]
+}
+
+// confirmed takes the server's word that a subscription stands, and what it says of
+// the channel's history.
+func (h *pusher) confirmed(c *conn, f *pusherFrame) error {
+	sub := h.subscriptionIn(c, f.channel)
+	if sub == nil || sub.confirmed {
+		return &failure{cause: causePusher, err: fmt.Errorf("a subscription to %q is confirmed that nobody asked for", f.channel)}
+	}
+	sub.confirmed = true
+	h.answer(c)
+	if !h.p.Resume {
+		return nil
+	}
+	var d struct {
+		Recovered bool `json:"recovered"`
+		Position  *struct {
+			Epoch string `json:"epoch"`
+			Seq   uint64 `json:"seq"`
+		} `json:"position"`
+	}
+	if err := f.decode(&d); err != nil {
+		return &failure{cause: causePusher, err: fmt.Errorf("the confirmation of %q: %w", f.channel, err)}
+	}
+	switch {
+	case sub.epoch == 0:
+	case d.Recovered:
+		h.recovered++
+	default:
+		h.unrecovered++
+	}
+	if sub.epoch = 0; d.Position != nil {
+		sub.epoch, sub.at = h.epoch([]byte(d.Position.Epoch)), d.Position.Seq
+	}
+	return nil
+}
+
+// answer counts a subscription that the server has decided about.
+func (h *pusher) answer(c *conn) {
+	st := &h.conns[c.slot]
+	if st.answered++; int(st.answered) == h.p.Subscriptions {
+		h.ready++
+		if h.stands != nil {
+			h.stands(c)
+		}
+	}
+}
 
 // error takes a refusal that leaves the connection open.
 func (h *pusher) error(c *conn, f *pusherFrame) {
