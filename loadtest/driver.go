@@ -184,27 +184,6 @@ func (d *driver) wait(stage string, most time.Duration, done <-chan struct{}) bo
 	}
 }
 
-func (d *driver) progress(stage string, elapsed, of time.Duration) Progress {
-	p := Progress{Stage: stage, Elapsed: elapsed, Of: of}
-	d.each(func(l *loop) {
-		p.Opened += l.opened
-		p.Open += l.open
-		p.Failed += l.failed
-		p.Messages += l.messages
-		for _, f := range l.failures.m {
-			if p.Causes == nil {
-				p.Causes = make(map[string]int)
-			}
-			p.Causes[f.Cause] += f.Count
-		}
-	})
-	if n := len(d.sampler.samples); n > 0 {
-		last := d.sampler.samples[n-1]
-		p.Last = &last
-	}
-	return p
-}
-
 // closeWait is how long the server has to answer close frames.
 const closeWait = 2 * time.Second
 

@@ -27,8 +27,7 @@ func Merge(parts []*Report) (*Report, error) {
 		return nil, invalid("no reports to merge")
 	}
 	memory, samples := memoryOf(parts), mergeSamples(parts)
-	var all Report
-	all = *parts[0]
+	all := *parts[0]
 	for _, p := range parts[1:] {
 		if err := all.merge(p); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrOptions, err)

@@ -20,6 +20,27 @@ type Progress struct {
 	Members int     `json:"members,omitempty"` // processes it is of; 0 = this one alone
 }
 
+func (d *driver) progress(stage string, elapsed, of time.Duration) Progress {
+	p := Progress{Stage: stage, Elapsed: elapsed, Of: of}
+	d.each(func(l *loop) {
+		p.Opened += l.opened
+		p.Open += l.open
+		p.Failed += l.failed
+		p.Messages += l.messages
+		for _, f := range l.failures.m {
+			if p.Causes == nil {
+				p.Causes = make(map[string]int)
+			}
+			p.Causes[f.Cause] += f.Count
+		}
+	})
+	if n := len(d.sampler.samples); n > 0 {
+		last := d.sampler.samples[n-1]
+		p.Last = &last
+	}
+	return p
+}
+
 // MergeProgress is where the parts of a run stand together: at the stage of the one
 // that is furthest behind, that is the one whose stage has gone on for the shortest time.
 func MergeProgress(parts []Progress) Progress {
