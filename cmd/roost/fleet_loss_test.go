@@ -136,10 +136,28 @@ func TestAClusterOfNATSLosesNothingWithOneOfItsServers(t *testing.T) {
 	}
 	wait := publish(t, "kept-a", 2*time.Second, f.urls...)
 	amid(t, subscribers[0])
-	f.leader(t).signal(t, syscall.SIGKILL)
+	first := f.leader(t)
+	first.signal(t, syscall.SIGKILL)
 	published := wait()
 	for _, s := range subscribers {
 		s.expect(t, published)
+	}
+	if !longFleet { // it gives up after 10 s
+		return
+	}
+	// One of three can't lead: there is a connection, and nothing can be stored.
+	second := f.nats[0]
+	if second == first {
+		second = f.nats[1]
+	}
+	second.signal(t, syscall.SIGKILL)
+	for node := range f.urls {
+		eventually(t, "/readyz says that the stream has no leader", func() error {
+			if ready, text := f.ready(t, node); ready || !strings.Contains(text, "JetStream") {
+				return fmt.Errorf("ready %v: %s", ready, text)
+			}
+			return nil
+		})
 	}
 }
 
