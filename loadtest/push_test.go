@@ -69,18 +69,18 @@ func TestPushTellsFirstMedianAndLast(t *testing.T) {
 func TestPushHidesNoStall(t *testing.T) {
 	const stall = time.Second
 	url := servePusher(t, &pusherServer{answer: func(request int) int {
-		if request == 50 {
+		if request == 20 {
 			time.Sleep(stall)
 		}
 		return http.StatusOK
 	}})
-	r, _ := runPush(t, url, 2, Push{Pusher: Pusher{Rate: 100, Publishers: 1}, Duration: 2 * time.Second})
-	// While it stalls a hundred events become due; one of them is under way.
+	r, _ := runPush(t, url, 2, Push{Pusher: Pusher{Rate: 100, Publishers: 1}, Duration: 1500 * time.Millisecond})
+	// While it stalls a hundred events become due; one of them is under way. So two of three wait.
 	if r.Latency.P50 < stall/100 || r.Latency.P90 < stall/2 || r.Latency.Max < stall || r.Late < 90 {
 		t.Errorf("latency p50 %v, p90 %v, max %v, %d late; a stall of %v is in it", r.Latency.P50, r.Latency.P90, r.Latency.Max, r.Late, stall)
 	}
 	if r.Uncorrected.P90 > stall/4 || r.Uncorrected.Max < stall || r.Call.Max < stall || r.Lost+r.Duplicates+r.Unpublished > 0 {
-		t.Errorf("uncorrected p90 %v, max %v; one event in 200 waited", r.Uncorrected.P90, r.Uncorrected.Max)
+		t.Errorf("uncorrected p90 %v, max %v; one event in 150 waited", r.Uncorrected.P90, r.Uncorrected.Max)
 	}
 }
 
