@@ -2,9 +2,14 @@ package main
 
 import (
 	"cmp"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/roost-ws/roost/push"
 	"github.com/roost-ws/roost/push/client"
@@ -12,14 +17,39 @@ import (
 )
 
 // target says which push server a command talks to and as whom.
-type target struct{ addr, appID, key, secret string }
+type target struct{ addr, appID, key, secret, ca string }
 
 func (t *target) register(f *pflag.FlagSet) {
 	f.StringVar(&t.addr, "addr", "", "the server's `host:port` or URL; by default the one that runs on this machine")
 	f.StringVar(&t.appID, "app-id", "", "app id, if not the local server's")
 	f.StringVar(&t.key, "key", "", "app key, if not the local server's")
 	f.StringVar(&t.secret, "secret", "", "app secret, better given as ROOST_SECRET, which other users can't see")
+	f.StringVar(&t.ca, "ca", "", "PEM `file` of authorities that may have signed the server's certificate, beside the system's")
 }
+
+// http is nil, for the client's own, without --ca.
+func (t *target) http() (*http.Client, error) {
+	if t.ca == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(t.ca)
+	if err != nil {
+		return nil, usagef("--ca: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, usagef("--ca %s: holds no certificate: give a PEM file", t.ca)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: pool}
+	return &http.Client{Timeout: publishTime, Transport: transport}, nil
+}
+
+// publishTime is as client.Options has it.
+const publishTime = 10 * time.Second
 
 // client connects to the server that the flags name. What they leave out comes
 // from the credentials that a server of this user left on this machine.
@@ -37,7 +67,12 @@ func (t *target) client() (*client.Client, error) {
 	if !strings.Contains(url, "://") {
 		url = "http://" + url
 	}
+	web, err := t.http()
+	if err != nil {
+		return nil, err
+	}
 	c, err := client.New(client.Options{
+		HTTP:   web,
 		URL:    url,
 		AppID:  cmp.Or(t.appID, l.AppID),
 		Key:    cmp.Or(t.key, l.Key),

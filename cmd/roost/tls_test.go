@@ -100,3 +100,22 @@ func TestTLSFilesThatCannotServeAreUsageErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestPubAndSubTrustTheAuthorityTheyAreGiven(t *testing.T) {
+	cert, key := writePair(t, t.TempDir(), 1)
+	_, url, env := startServe(t, "--tls-cert", cert, "--tls-key", key, "--bus", "memory")
+	if code, _, _ := runRoost(t, env, "pub", "news", "x", "--addr", url); code != exitFailure {
+		t.Errorf("pub to a certificate of nobody known: exit code %d, want %d", code, exitFailure)
+	}
+	sub := startRoost(t, env, "sub", "news", "--addr", url, "--ca", cert)
+	sub.stderr.waitFor(t, "channel=news")
+	if code, _, stderr := runRoost(t, env, "pub", "news", "hello", "--addr", url, "--ca", cert); code != 0 {
+		t.Fatalf("pub: exit code %d: %s", code, stderr)
+	}
+	if line := sub.line(t); !strings.Contains(line, "hello") {
+		t.Errorf("sub printed %q", line)
+	}
+	if code, _, stderr := runRoost(t, env, "pub", "news", "x", "--addr", url, "--ca", key); code != exitUsage || !strings.Contains(stderr, "--ca") {
+		t.Errorf("a file without a certificate: exit code %d: %s", code, stderr)
+	}
+}
