@@ -1,0 +1,111 @@
+//go:build linux
+
+package floods
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"github.com/roost-ws/roost/engine"
+)
+
+// victimSettings make the test binary run as the server of a test.
+const victimSettings = "ROOST_FLOODS_VICTIM"
+
+func TestMain(m *testing.M) {
+	var err error
+	if text := os.Getenv(victimSettings); text != "" {
+		err = beVictim(text)
+	} else if addr := os.Getenv(goodAddress); addr != "" {
+		err = beGood(addr)
+	} else {
+		goleak.VerifyTestMain(m)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// settings are what a test wants of its server; zero values are the defaults.
+type settings struct {
+	MaxConns, MaxConnsPerIP int
+	MaxPayload              int64
+	MaxOutbox               int
+	MaxFragments            int
+	Handshake, Closing      time.Duration
+	Deflate                 bool
+	Descriptors             uint64 // RLIMIT_NOFILE; 0 leaves it
+}
+
+// beVictim serves echoes until standard input ends.
+func beVictim(text string) error {
+	var o settings
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		return err
+	}
+	if o.Descriptors > 0 {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: o.Descriptors, Max: o.Descriptors}); err != nil {
+			return err
+		}
+	}
+	var s *engine.Server
+	opts := engine.ServerOptions{
+		Addr: "127.0.0.1:0", MaxConnsPerIP: o.MaxConnsPerIP, MaxPayload: o.MaxPayload, MaxOutbox: o.MaxOutbox,
+		MaxFragments: o.MaxFragments, HandshakeTimeout: o.Handshake, CloseTimeout: o.Closing,
+		Handler: engine.Handler{Message: func(c *engine.Conn, m engine.Message) { _ = c.Send(m.Opcode(), m.Data) }},
+	}
+	opts.Config.MaxConns = o.MaxConns
+	opts.Config.Logger = slog.New(slog.DiscardHandler)
+	if o.Deflate {
+		opts.PerMessageDeflate = &engine.DeflateOptions{}
+	}
+	s, err := engine.NewServer(opts)
+	if err != nil {
+		return err
+	}
+	fmt.Println(s.Addr())
+	return tell(s)
+}
+
+// state is what the server says of itself, after a collection.
+type state struct {
+	Conns      int64
+	Accepted   uint64
+	Rejected   uint64
+	Panics     uint64
+	Goroutines int
+	Heap       uint64 // bytes of live objects
+}
+
+// tell answers each line of standard input with the server's state, and ends the
+// server with the last.
+func tell(s *engine.Server) error {
+	for {
+		if _, err := fmt.Scanln(new(string)); err != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			return s.Shutdown(ctx)
+		}
+		runtime.GC() // what lies in a sync.Pool goes with the second
+		debug.FreeOSMemory()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		st := s.Engine().Stats()
+		line, err := json.Marshal(state{st.Conns, st.Accepted, st.Rejected, st.Panics, runtime.NumGoroutine(), m.HeapAlloc})
+		if err != nil {
+			return err
+		}
+		fmt.Println(string(line))
+	}
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package floods
+
+const raceDetector = true
