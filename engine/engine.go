@@ -100,6 +100,7 @@ type Engine struct {
 	cfg     Config
 	log     *slog.Logger
 	sys     kernel
+	turn    int           // the most messages of one turn
 	workers *pool.Workers // nil with DispatchLoop
 	loops   []*loop
 	table   table
@@ -144,7 +145,7 @@ func New(c Config) (*Engine, error) {
 
 // newEngine makes an Engine whose loops do not run yet. c was filled.
 func newEngine(c Config, sys kernel) (*Engine, error) {
-	e := &Engine{cfg: c, log: c.Logger, sys: sys, start: time.Now(), idle: make(chan struct{})}
+	e := &Engine{cfg: c, log: c.Logger, sys: sys, turn: turnMessages, start: time.Now(), idle: make(chan struct{})}
 	e.budget = newBudget(c.MemoryBudget, c.Loops)
 	if c.Dispatch == DispatchPool {
 		w, err := pool.NewWorkers(pool.Options{Max: c.Workers, Panic: e.workerPanic})

@@ -12,8 +12,14 @@ func (s *scratch) receive(c *Conn, marks uint32) (again uint32) {
 	if c.rests() && !c.waits() {
 		s.decodeRest(c)
 	}
-	if marks&(markRead|markHangup|markKick) == 0 || !c.reads() || c.rests() && !c.is(flagDeaf) {
+	if marks&(markRead|markHangup|markKick) == 0 || !c.reads() {
 		return 0
+	}
+	if c.rests() && !c.is(flagDeaf) {
+		if c.waits() {
+			return 0 // resuming asks for a turn
+		}
+		return marks & (markRead | markHangup)
 	}
 	if c.in != nil {
 		if c.loop.e.budget.limit != 0 && c.chokesReader() {
@@ -124,21 +130,30 @@ func (s *scratch) decodeRest(c *Conn) {
 	s.decode(c, rest)
 }
 
+// turnMessages is Engine.turn: a read may bring ten thousand of the smallest
+// messages, and the others wait for their turns meanwhile.
+const turnMessages = 512
+
 // decode calls the handler for what in holds, and keeps aside what is left: the
-// beginning of a message, or all that follows a pause.
+// beginning of a message, all that follows a pause, or what is for the next turn.
 func (s *scratch) decode(c *Conn, in []byte) {
 	dec, b := &s.dec, &c.loop.bytes
 	if c.in != nil {
 		dec = &c.in.dec
 	}
 	lim := c.limits()
-	for !c.is(flagDeaf) {
+	for n := 0; !c.is(flagDeaf); n++ {
 		if len(in) > 0 && c.waits() {
 			c.keep(in)
 			break
 		}
-		m, n, ok, err := dec.Next(in, lim, b)
-		in = in[n:]
+		if len(in) > 0 && n >= c.loop.e.turn {
+			c.keep(in)
+			c.work.Or(markKick)
+			break
+		}
+		m, size, ok, err := dec.Next(in, lim, b)
+		in = in[size:]
 		if err != nil {
 			c.violated(err)
 			break

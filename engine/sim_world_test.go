@@ -71,6 +71,7 @@ func newWorld(seed uint64) *world {
 		panic(err)
 	}
 	w.e = e
+	e.turn = pick(w, []int{1, 3, turnMessages})
 	for _, l := range e.loops {
 		q := &simQueue{}
 		if w.pool {
