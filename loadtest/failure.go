@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strconv"
 	"syscall"
@@ -55,7 +56,10 @@ const (
 	causePublishStatus
 )
 
-var causes = [...]struct{ name, meaning, remedy string }{
+// causeText is what a cause is called, and what is to be said about it.
+type causeText struct{ name, meaning, remedy string }
+
+var causes = [...]causeText{
 	causeOther: {"other", "a system call failed", "look the example up in its man page"},
 	causeRefused: {"refused", "nobody listens at that address, or the server's accept queue is full and net.ipv4.tcp_abort_on_overflow is set",
 		"start the server, or check host and port"},
@@ -167,6 +171,24 @@ func (k failureKey) name() string {
 	return causes[k.cause].name + "-" + strconv.Itoa(k.status)
 }
 
+// statusCauses are answers to an upgrade that say more than that they are no 101.
+var statusCauses = map[int]causeText{
+	http.StatusUnauthorized: {"", "the server wants to know who connects (401)", "--basic, --bearer, or a field by -H"},
+	http.StatusForbidden:    {"", "the server refuses this client (403)", "check the credentials, and the Origin field: -H 'Origin: https://…'"},
+	http.StatusNotFound:     {"", "there is no WebSocket at that path (404)", "check the URL's path"},
+	http.StatusTooManyRequests: {"", "the server, or a proxy before it, limits how fast one address may connect (429)",
+		"lower --connect-rate, connect from more addresses (--source-ip), or raise that limit"},
+	http.StatusServiceUnavailable: {"", "the server, or a proxy before it, is at its limit of connections or is going away (503)",
+		"raise that limit, or ask for fewer connections; behind a proxy see its log for which of the two it is"},
+}
+
+func (k failureKey) text() causeText {
+	if text, ok := statusCauses[k.status]; ok && k.cause == causeStatus {
+		return text
+	}
+	return causes[k.cause]
+}
+
 // failures counts by cause. The zero value is ready.
 type failures struct{ m map[failureKey]*Failure }
 
@@ -180,7 +202,7 @@ func (f *failures) add(was connState, err error) {
 	if f.m == nil {
 		f.m = make(map[failureKey]*Failure)
 	}
-	text := causes[key.cause]
+	text := key.text()
 	f.m[key] = &Failure{Cause: key.name(), Count: 1, Meaning: text.meaning, Remedy: text.remedy, Example: err.Error()}
 }
 

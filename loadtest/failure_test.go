@@ -167,3 +167,22 @@ func TestCausesOfSystemErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestSourceAddressOfAnotherMachineIsNamed(t *testing.T) {
+	sources, err := ParseSources("203.0.113.1") // RFC 5737: nobody's
+	must(t, err)
+	r := runIdle(t, Idle{Options: Options{URL: serve(t, echoAll), Conns: 3, Sources: sources}})
+	if len(r.Failures) != 1 || r.Failures[0].Cause != "ports" || r.Failures[0].Count != 3 || !containsWord(r.Failures[0].Remedy, "--source-ip") {
+		t.Errorf("failures %+v, want 3 × ports with its remedy", r.Failures)
+	}
+}
+
+func TestStatusesHaveASentenceOfTheirOwn(t *testing.T) {
+	for status, says := range map[int]string{503: "limit of connections", 429: "how fast", 401: "who connects", 418: "other than 101"} {
+		url := serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+		r := runIdle(t, Idle{Options: Options{URL: url, Conns: 2}})
+		if len(r.Failures) != 1 || r.Failures[0].Cause != fmt.Sprintf("status-%d", status) || !containsWord(r.Failures[0].Meaning, says) || r.Failures[0].Remedy == "" {
+			t.Errorf("%d: failures %+v, want %q", status, r.Failures, says)
+		}
+	}
+}

@@ -110,6 +110,22 @@ func TestPageDrawsAndAsksNothingOfTheNetwork(t *testing.T) {
 	look(t, two.String()).check(t, 12)
 }
 
+func TestPageDrawsStepsAndHandshakes(t *testing.T) {
+	r := drawn()
+	r.Churn = new(ChurnReport)
+	r.Find = new(FindReport)
+	for i, held := range []bool{true, true, false, true} {
+		load := []float64{1000, 2000, 4000, 3000}[i]
+		r.Find.Steps = append(r.Find.Steps, FindStep{Load: load, Held: held, Latency: Latency{P50: time.Millisecond, P99: time.Duration(load) * time.Microsecond}})
+	}
+	for i := range r.Samples {
+		r.Samples[i].Opened = 100 + i
+	}
+	var b bytes.Buffer
+	must(t, r.WriteHTML(&b))
+	look(t, b.String()).check(t, 14)
+}
+
 func TestPageOfARunThatMeasuredNothingHasNoBlankCharts(t *testing.T) {
 	var b bytes.Buffer
 	must(t, (&Report{Version: ReportVersion, Scenario: "echo", Samples: []Sample{}}).WriteHTML(&b))
