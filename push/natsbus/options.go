@@ -29,7 +29,11 @@ func (o *Options) nats() []nats.Option {
 		nats.ReconnectBufSize(-1), // a publisher is told at once that NATS is away
 		// A partition is noticed within seconds, and half-open connections with it.
 		nats.PingInterval(5 * time.Second), nats.MaxPingsOutstanding(2),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { o.Logger.Warn("NATS connection lost", "err", err) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil { // else we closed it
+				o.Logger.Warn("NATS connection lost", "err", err)
+			}
+		}),
 		nats.ReconnectHandler(func(*nats.Conn) { o.Logger.Info("NATS connection is back") }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { o.Logger.Warn("NATS", "err", err) }),
 	}
