@@ -112,7 +112,7 @@ func (c *Conn) unload() bool {
 func (c *Conn) dropOut() {
 	c.hangUp(codec.CodeTryAgainLater, "out of memory", c.loop.e.budget.err())
 	c.set(flagFailed) // what it still sends is dropped, and FIN follows
-	if c.unsent() > corkMax {
+	if c.unsent() > corkSize {
 		c.kill()
 	}
 	c.rearm()

@@ -17,10 +17,13 @@ type ConnOptions struct {
 	// a usable core.
 	DeflateConcurrency int
 
-	MaxPayload         int64 // bytes of one message, inflated; 0 is 100 MiB
-	MaxFragments       int   // frames of one message; 0 is 131,072
-	MaxHeader          int   // bytes of the handshake's header block; 0 is 8 KiB, ReadBuffer the most
-	MaxOutbox          int   // bytes queued for one connection; 0 is 16 MiB
+	MaxPayload   int64 // bytes of one message, inflated; 0 is 100 MiB
+	MaxFragments int   // frames of one message; 0 is 131,072
+	MaxHeader    int   // bytes of the handshake's header block; 0 is 8 KiB, ReadBuffer the most
+	// MaxOutbox is the most bytes queued for one connection; 0 is 16 MiB. It is less than
+	// MaxPayload's default on purpose: who sends back what comes sets both. While a message
+	// is sent in fragments, what waits for its end counts for itself, up to as much again.
+	MaxOutbox          int
 	SlowPolicy         SlowPolicy
 	SlowCode           CloseCode // of SlowClose: what waits is dropped and this sent; 0 terminates
 	DisableAutoPong    bool      // answer pings in Handler.Ping instead

@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/roost-ws/roost/codec"
 )
@@ -30,6 +31,9 @@ type plainServer struct {
 // only starts a goroutine for each.
 const plainBacklog = 128
 
+// plainIdle is how long a plain connection may wait for its next request.
+const plainIdle = 2 * time.Minute
+
 func newPlainServer(s *Server) *plainServer {
 	p := &plainServer{s: s, conns: make(chan net.Conn, plainBacklog), closed: make(chan struct{})}
 	if s.opts.HTTP == nil {
@@ -38,6 +42,7 @@ func newPlainServer(s *Server) *plainServer {
 	p.http = &http.Server{
 		Handler:           s.upgradeOr(s.opts.HTTP),
 		ReadHeaderTimeout: span(s.opts.HandshakeTimeout, defaultHandshake),
+		IdleTimeout:       plainIdle,
 		MaxHeaderBytes:    s.policy.maxHead,
 		ConnContext:       withTLS,
 	}

@@ -54,6 +54,7 @@ type Pattern struct {
 	Match   string    `json:"match"` // as in path.Match: "chat-*"
 	History Retention `json:"history"`
 	Trace   bool      `json:"trace"` // events carry the traceparent of their publication
+	Slow    Slow      `json:"slow"`
 }
 
 // Retention is how much of a channel is kept for those who come later: the last
@@ -102,6 +103,9 @@ func (a *App) check() error {
 		p := &a.Channels[i]
 		if _, err := path.Match(p.Match, ""); err != nil || p.Match == "" {
 			return fmt.Errorf("push: app %s: channel pattern %q can't be read: write names with * and ?", a.ID, p.Match)
+		}
+		if err := p.Slow.check(); err != nil {
+			return fmt.Errorf("push: app %s: channel pattern %q: %w", a.ID, p.Match, err)
 		}
 		if h := &p.History; h.Count < 0 || h.Age < 0 {
 			return fmt.Errorf("push: app %s: history of %q is %d events and %v: neither may be negative", a.ID, p.Match, h.Count, h.Age)

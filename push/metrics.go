@@ -93,6 +93,7 @@ func (s *Server) metrics() http.HandlerFunc {
 	c.counter("roost_push_bus_errors_total", "Events that the bus refused.", &s.counts.busErrors)
 	c.counter("roost_push_client_messages_total", "Messages from clients.", &s.counts.clientMessages)
 	c.counter("roost_push_rate_limited_total", "Connections closed for too many messages.", &s.counts.rateLimited)
+	c.counter("roost_push_slow_disconnected_total", "Connections closed because they read too slowly.", &s.slow.count)
 	c.counter("roost_push_refused_connections_total", "Connections refused for their key, path, version or origin, or while draining.", &s.counts.refused)
 	c.counter("roost_push_refused_subscriptions_total", "Subscriptions refused for their name, signature or number.", &s.counts.refusedSubs)
 	c.counter("roost_push_http_errors_total", "Requests to the API and the console that were refused.", &s.counts.apiErrors)

@@ -28,7 +28,8 @@ type Server struct {
 	drain    drain
 
 	maxOutbox atomic.Int64 // of a connection, bytes
-	leave     func()       // the bus
+	slow      slowness
+	leave     func() // the bus
 	http      http.Handler
 	board     *board
 	tracer    tracer
@@ -82,6 +83,12 @@ func (s *Server) Options(base engine.ServerOptions) engine.ServerOptions {
 		base.MaxOutbox = defaultOutbox
 	}
 	s.maxOutbox.Store(int64(base.MaxOutbox))
+	if base.SlowCode == 0 {
+		base.SlowCode = protocol.CodeTooSlow
+	}
+	if base.IdleCode == 0 {
+		base.IdleCode = protocol.CodePongTimeout
+	}
 	if base.MaxOutbox < 0 {
 		s.maxOutbox.Store(1 << 40) // no limit
 	}
@@ -107,7 +114,7 @@ func (s *Server) Options(base engine.ServerOptions) engine.ServerOptions {
 
 // EngineHandler returns the WebSocket side.
 func (s *Server) EngineHandler() engine.Handler {
-	return engine.Handler{Open: s.open, Message: s.message, Close: s.closed}
+	return engine.Handler{Open: s.open, Message: s.message, Close: s.closed, Error: s.failed}
 }
 
 // HTTP returns everything else: the API, the console, metrics and health.

@@ -56,6 +56,8 @@ that only this user can read, where roost pub and roost sub find them.`,
 	s.bus.register(f)
 	registerTuning(f, &s.listen, 10<<10)
 	s.tls.register(f)
+	s.listen.MaxOutbox = 1 << 20 // clients that are further behind come back and resume
+	f.Lookup("max-outbox").DefValue = "1MiB"
 	f.Lookup("ping-interval").Usage = "ping connections that stay silent this long, 0 for --activity-timeout"
 	f.Lookup("idle-timeout").Usage = "end a connection that stays silent this long, 0 for --activity-timeout plus --pong-timeout"
 	s.life.register(f)

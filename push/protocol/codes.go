@@ -19,6 +19,7 @@ const (
 	CodeNoProtocol          = 4008
 	CodeUnauthorized        = 4009
 	CodeOverCapacity        = 4100
+	CodeTooSlow             = 4150 // ours: the client did not read what was sent to it
 	CodeReconnect           = 4200
 	CodePongTimeout         = 4201
 	CodeClientEvent         = 4301 // only in pusher:error, never closes

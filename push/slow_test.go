@@ -1,0 +1,76 @@
+package push_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+	"github.com/roost-ws/roost/push"
+	"github.com/roost-ws/roost/push/protocol"
+)
+
+// Who does not read is told to come back and resume, and nobody waits for it.
+func TestSlowSubscribersAreToldToComeBack(t *testing.T) {
+	r := start(t, push.Options{Limits: push.Limits{MaxData: 64 << 10}})
+	sleeper, reader := r.subscriber("news"), r.subscriber("news")
+	data := strings.Repeat("x", 30<<10)
+	for range 400 { // 12 MB: more than the kernel keeps, and 1 MiB
+		if err := r.push.Publish(context.Background(), push.Event{Channels: []string{"news"}, Name: "e", Data: data}); err != nil {
+			t.Fatal(err)
+		}
+		reader.expect("e")
+	}
+	for {
+		if _, err := sleeper.read(); err != nil {
+			if code := websocket.CloseStatus(err); code != protocol.CodeTooSlow {
+				t.Errorf("closed with %d: %v", code, err)
+			}
+			break
+		}
+	}
+	eventually(t, "the slow one is counted", func() bool { return r.metric("roost_push_slow_disconnected_total") == "1" })
+}
+
+func TestSlowPoliciesAreChecked(t *testing.T) {
+	for _, s := range []push.Slow{{Policy: "drop"}, {MaxBehind: -1}} {
+		a := app
+		a.Channels = []push.Pattern{{Match: "*", Slow: s}}
+		if _, err := push.New(push.Options{App: a}); err == nil {
+			t.Errorf("%+v is good", s)
+		}
+	}
+}
+
+// A channel that conflates leaves a slow subscriber the latest event, and its
+// connection.
+func TestConflatedChannelsKeepTheLatest(t *testing.T) {
+	a := app
+	a.Channels = []push.Pattern{{Match: "price-*", Slow: push.Slow{Policy: "conflate"}}}
+	r := start(t, push.Options{App: a, Limits: push.Limits{MaxData: 64 << 10}})
+	sleeper, reader := r.subscriber("price-1"), r.subscriber("price-1")
+	data := strings.Repeat("x", 30<<10)
+	for range 400 { // 12 MB: more than the kernel keeps
+		if err := r.push.Publish(context.Background(), push.Event{Channels: []string{"price-1"}, Name: "e", Data: data}); err != nil {
+			t.Fatal(err)
+		}
+		reader.expect("e")
+	}
+	if err := r.push.Publish(context.Background(), push.Event{Channels: []string{"price-1"}, Name: "last", Data: "end"}); err != nil {
+		t.Fatal(err)
+	}
+	got := 0
+	for {
+		f, err := sleeper.read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Event == "last" {
+			break
+		}
+		got++
+	}
+	if got >= 400 {
+		t.Error("nothing was conflated")
+	}
+}
