@@ -110,8 +110,12 @@ func TestMembersThatAreBehind(t *testing.T) {
 					}
 				}
 				eventually(t, "delivery", func() bool { return served(topic) == count })
-				if b := sleeper.member.BufferedAmount(); b > most+2*size+maxRecord {
-					t.Errorf("%d bytes wait", b)
+				room := most + 2*size + maxRecord
+				if slow == Conflate {
+					room -= most // one that has begun to leave, and the last
+				}
+				if b := sleeper.member.BufferedAmount(); b > room {
+					t.Errorf("%d bytes wait, want at most %d", b, room)
 				}
 				if n := topic.Stats().Dropped; n == 0 || n != s.Engine().Stats().Dropped {
 					t.Fatalf("%d dropped, and %d by the engine", n, s.Engine().Stats().Dropped)
@@ -138,14 +142,13 @@ func TestMembersThatAreBehind(t *testing.T) {
 				if st := topic.Stats(); st.Delivered != uint64(len(got)) || st.Published != uint64(len(sent)) || st.Members != 1 {
 					t.Errorf("%d came, %+v", len(got), st)
 				}
-				tail := got[len(got)-1]
-				for tail > 0 && slices.Contains(got, tail-1) {
-					tail--
+				// How many the kernel took beside these is its own affair, and it may take more at any time.
+				const kept = most/(size+100) - 1
+				if first := got[kept-1]; slow == DropNewest && first != kept-1 {
+					t.Errorf("%d of the first %d came: %v", first+1, kept, got)
 				}
-				switch waited := end - tail + 1; {
-				case slow == Conflate && waited > 2, slow == DropOldest && (waited < most/(size+100)-1 || waited > most/size+1),
-					slow == DropNewest && waited != 1:
-					t.Errorf("the last %d came together: %v", waited, got)
+				if last := got[len(got)-kept]; slow == DropOldest && last != end-kept+1 {
+					t.Errorf("the last %d begin with %d: %v", kept, last, got)
 				}
 			})
 		})

@@ -69,6 +69,10 @@ func TestDrainOnce(t *testing.T) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), SendBuffer: 64 << 10})
 		p, c := j.opened(t, s)
+		// A receive buffer that grew could take all of it between two sends, which would be a drain too.
+		if err := p.conn.SetReadBuffer(64 << 10); err != nil {
+			t.Fatal(err)
+		}
 		if err := c.SendText("little"); err != nil {
 			t.Fatal(err)
 		}
