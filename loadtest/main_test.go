@@ -169,7 +169,7 @@ func rawServer(t *testing.T, handle func(*net.TCPConn)) (url string) {
 }
 
 // soon bounds every run of a test.
-const soon = 30 * time.Second
+const soon = time.Minute
 
 func runIdle(t *testing.T, i Idle) *Report {
 	t.Helper()

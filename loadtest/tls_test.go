@@ -37,11 +37,11 @@ func TestEchoOverTLSOfEveryShape(t *testing.T) {
 		{Size: 1 << 20, InFlight: 8}, // more than the socket buffers: records block
 		{Size: 125, Text: true, Rate: 2000},
 	} {
-		e.Options = Options{URL: url, Conns: 4, Loops: 2, TLS: trust}
+		e.Options = Options{URL: url, Conns: 2, Loops: 2, TLS: trust}
 		e.Duration = measured
 		r := runEcho(t, e)
 		noFailures(t, r)
-		if r.Echo.Messages == 0 || r.Echo.Unanswered != 0 || r.Connections.Opened != 4 {
+		if r.Echo.Messages == 0 || r.Echo.Unanswered != 0 || r.Connections.Opened != 2 {
 			t.Errorf("%d B, %d in flight: %+v", e.Size, e.InFlight, r.Echo)
 		}
 	}
