@@ -6,10 +6,11 @@
 //	load [-p PID] echo      HOST PORT CONNS INFLIGHT SIZE SECONDS
 //	load [-p PID] broadcast HOST PORT CONNS SENDERS SIZE SECONDS
 //	load [-p PID] connect   HOST PORT CONCURRENT SECONDS [fin]
-//	load [-p PID] idle      HOST PORT CONNS [SETTLE_SECONDS]   (holds until stdin closes)
+//	load [-p PID] [-d] idle HOST PORT CONNS [SETTLE_SECONDS]   (holds until stdin closes)
 //
 // With -p the line also has what the server process spent meanwhile: CPU by
-// its own clock (clock_getcpuclockid), and for idle its resident memory.
+// its own clock (clock_getcpuclockid), and for idle its resident memory. With -d
+// idle connections offer permessage-deflate as browsers do, and must get it.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,8 +31,10 @@
 
 typedef uint64_t u64;
 enum { BUF = 512 << 10, EVENTS = 512, OPENING = 128, BUCKETS = 64 * 64 };
-static const char REQUEST[] = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+#define REQUEST "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+static const char PLAIN[] = REQUEST "\r\n";
+static const char OFFER[] = REQUEST "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
 static const char ACCEPT[] = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="; // RFC 6455 section 1.3
 
 // A connection sends the frames of `out` round and round and must receive the
@@ -48,7 +51,7 @@ static struct conn *conns;
 static struct sockaddr_in server;
 static char *out, *in, rbuf[BUF];
 static size_t out_frame, in_frame, slots;
-static int ep, server_pid;
+static int ep, server_pid, deflate;
 static u64 hist[BUCKETS], hist_n, hist_max, delivered;
 
 static void fail(const char *fmt, ...) {
@@ -114,7 +117,7 @@ static int dial(unsigned i) {
 		if (errno != ECONNREFUSED || i || tries > 500) fail("connect %u: %s", i, strerror(errno));
 		usleep(10000); // only the first waits for a server that is starting
 	}
-	if (send(fd, REQUEST, sizeof REQUEST - 1, MSG_NOSIGNAL) < 0) fail("request %u: %s", i, strerror(errno));
+	if (send(fd, deflate ? OFFER : PLAIN, deflate ? sizeof OFFER - 1 : sizeof PLAIN - 1, MSG_NOSIGNAL) < 0) fail("request %u: %s", i, strerror(errno));
 	return fd;
 }
 
@@ -125,7 +128,7 @@ static int answered(int fd, char *buf, size_t *have) {
 	buf[*have += n] = 0;
 	char *end = strstr(buf, "\r\n\r\n");
 	if (!end) { if (*have >= 2047) fail("upgrade: answer too long"); return 0; }
-	if (strncmp(buf, "HTTP/1.1 101", 12) || !strstr(buf, ACCEPT) || strcasestr(buf, "\r\nSec-WebSocket-Ext"))
+	if (strncmp(buf, "HTTP/1.1 101", 12) || !strstr(buf, ACCEPT) || !deflate != !strcasestr(buf, deflate ? "\r\nSec-WebSocket-Extensions: permessage-deflate" : "\r\nSec-WebSocket-Ext"))
 		fail("upgrade: wrong answer:\n%s", buf);
 	if (end[4]) fail("upgrade: %zd bytes follow the answer", buf + *have - end - 4);
 	return 1;
@@ -368,6 +371,7 @@ static void idle(unsigned n, double settle) {
 
 int main(int argc, char **argv) {
 	if (argc > 2 && !strcmp(argv[1], "-p")) server_pid = atoi(argv[2]), argc -= 2, argv += 2;
+	if (argc > 1 && !strcmp(argv[1], "-d")) deflate = 1, argc--, argv++;
 	const char *mode = argc > 4 ? argv[1] : "";
 	struct rlimit rl;
 	getrlimit(RLIMIT_NOFILE, &rl), rl.rlim_cur = rl.rlim_max, setrlimit(RLIMIT_NOFILE, &rl);
@@ -377,7 +381,7 @@ int main(int argc, char **argv) {
 	}
 	if ((ep = epoll_create1(0)) < 0) fail("epoll: %s", strerror(errno));
 	unsigned n = argc > 4 ? atoi(argv[4]) : 0;
-	if (!n) mode = "";
+	if (!n || (deflate && strcmp(mode, "idle"))) mode = "";
 	if (!strcmp(mode, "echo") && argc == 8) echo(n, atoi(argv[5]), atol(argv[6]), atof(argv[7]));
 	else if (!strcmp(mode, "broadcast") && argc == 8) broadcast(n, atoi(argv[5]), atol(argv[6]), atof(argv[7]));
 	else if (!strcmp(mode, "connect") && argc >= 6) churn(n, atof(argv[5]), argc > 6 && !strcmp(argv[6], "fin"));
@@ -385,5 +389,5 @@ int main(int argc, char **argv) {
 	else return fputs("usage: load [-p PID] echo HOST PORT CONNS INFLIGHT SIZE SECONDS\n"
 		"       load [-p PID] broadcast HOST PORT CONNS SENDERS SIZE SECONDS\n"
 		"       load [-p PID] connect HOST PORT CONCURRENT SECONDS [fin]\n"
-		"       load [-p PID] idle HOST PORT CONNS [SETTLE_SECONDS]   (until stdin closes)\n", stderr), 2;
+		"       load [-p PID] [-d] idle HOST PORT CONNS [SETTLE_SECONDS]   (until stdin closes)\n", stderr), 2;
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 )
 
 // A builder makes the load and the servers, in a folder that git ignores.
@@ -15,7 +16,7 @@ type builder struct {
 	roost string // a built roost to copy, or "" to build this tree's
 }
 
-func (b builder) all(ctx context.Context, which []server) error {
+func (b builder) all(ctx context.Context, which []server, what []work) error {
 	if err := os.MkdirAll(filepath.Join(b.cache, "bin"), 0o755); err != nil {
 		return err
 	}
@@ -25,6 +26,14 @@ func (b builder) all(ctx context.Context, which []server) error {
 	}
 	if err := b.c(ctx, "load", "cload/load.c"); err != nil {
 		return err
+	}
+	if err := certify(abs); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(what, func(w work) bool { return w.mode == byHarness }) {
+		if err := command(ctx, "..", "go", "build", "-o", filepath.Join(abs, "bin", "harness"), "./cmd/roost"); err != nil {
+			return err
+		}
 	}
 	node := false
 	for _, s := range which {

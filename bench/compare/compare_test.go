@@ -19,24 +19,6 @@ func TestRatioIsTakenWithinARound(t *testing.T) {
 	}
 }
 
-func TestMedianOfAnEvenCountIsTheMiddle(t *testing.T) {
-	if got, _ := median([]float64{9, 1, 4, 2}); got != 3 {
-		t.Errorf("median = %v, want 3", got)
-	}
-}
-
-func TestNumbersKeepTheirDigitsAndGroups(t *testing.T) {
-	for _, c := range []struct {
-		v      float64
-		digits int
-		want   string
-	}{{0.36912, 3, "0.369"}, {8.6, 3, "8.6"}, {17510, 4, "17,510"}, {2503456, 3, "2,500,000"}, {999.9, 3, "1,000"}, {0, 3, "0"}} {
-		if got := number(c.v, c.digits); got != c.want {
-			t.Errorf("number(%v, %d) = %q, want %q", c.v, c.digits, got, c.want)
-		}
-	}
-}
-
 func TestChooseRefusesAnUnknownName(t *testing.T) {
 	if _, err := choose("limit,nobody", servers(), server.name); err == nil {
 		t.Error("no error for a server that does not exist")

@@ -3,11 +3,14 @@
 // servers in turn in every round. Run it in bench/ (Linux, with gcc, taskset and,
 // for the Node peers, npm):
 //
-//	go run ./compare                                  # everything: about 20 minutes
+//	go run ./compare                                  # everything: about 25 minutes
 //	go run ./compare -rounds 1 -seconds 1 -servers limit,roost -works echo-64x16
 //	go run ./compare -redraw                          # tables and plots again
+//	go run ./compare -variant '--loops 2' -variant '--batch 64' -works echo-64x1
+//	go run ./compare -tune -seconds 1                 # the flags of docs/tuning.md: 5 minutes
 //
-// It writes results.json, results.md and the plots to -out. It starts only
+// It writes results.json, results.md and the plots to -out; of variants
+// variants.json and variants.md, of -tune tuning.json and tuning.md. It starts only
 // processes that it ends itself, and every run of the load has a time limit.
 package main
 
@@ -35,6 +38,8 @@ type options struct {
 	roostArgs string
 	roostBin  string
 	redraw    bool
+	tune      bool
+	variants  []string
 }
 
 func main() {
@@ -51,6 +56,11 @@ func main() {
 	flag.StringVar(&o.roostArgs, "roost-args", "", "more `flags` for roost echo")
 	flag.StringVar(&o.roostBin, "roost-bin", "", "a built `roost` to measure, instead of building this tree's")
 	flag.BoolVar(&o.redraw, "redraw", false, "measure nothing: draw results.json again")
+	flag.BoolVar(&o.tune, "tune", false, "measure Roost's flags, each where it should matter")
+	flag.Func("variant", "measure Roost with these `flags` beside Roost without them, instead of other servers (repeatable)", func(f string) error {
+		o.variants = append(o.variants, f)
+		return nil
+	})
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -77,7 +87,10 @@ func run(ctx context.Context, o options) error {
 		return fmt.Errorf("-works: %w", err)
 	}
 	b := builder{cache: o.cache, roost: o.roostBin}
-	if err := b.all(ctx, which); err != nil {
+	if o.tune || len(o.variants) > 0 {
+		return runSettings(ctx, o, b, what)
+	}
+	if err := b.all(ctx, which, what); err != nil {
 		return err
 	}
 	r.describe(ctx, o, which)
@@ -91,14 +104,37 @@ func run(ctx context.Context, o options) error {
 	return draw(&r, o.out)
 }
 
+// runSettings compares Roost with itself.
+func runSettings(ctx context.Context, o options, b builder, what []work) error {
+	list, name := settingsOf(o.variants, what), "variants"
+	if o.tune {
+		list, name, what = tuning(), "tuning", works()
+	}
+	roost := []server{{Name: "roost", Kind: "roost"}}
+	if err := b.all(ctx, roost, what); err != nil {
+		return err
+	}
+	r := measureSettings(ctx, o, list)
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return err
+	}
+	return r.write(o.out, name)
+}
+
 // measure fills r round by round. A run that fails is recorded with its reason
 // and the others go on; after an interrupt the rounds so far stay.
 func measure(ctx context.Context, o options, which []server, what []work, r *Results) {
 	port := 19400
 	for round := range o.rounds {
 		for _, w := range what {
+			if w.Idle && round > 0 {
+				continue // bytes hardly differ from round to round
+			}
 			for i := range which {
 				s := which[(i+round)%len(which)] // no server always runs after the same one
+				if !s.does(w) {
+					continue
+				}
 				port++
 				sample := runOnce(ctx, o, s, w, port)
 				if ctx.Err() != nil {

@@ -11,6 +11,8 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
+
+	"github.com/roost-ws/roost/bench/internal/lab"
 )
 
 // plots draws, for each work, the cost of each server and, where there are any,
@@ -139,7 +141,7 @@ func logTicks(low, high float64) []plot.Tick {
 	for e := math.Floor(math.Log10(low)); e <= math.Ceil(math.Log10(high)); e++ {
 		for _, m := range []float64{1, 2, 5} {
 			if v := m * math.Pow(10, e); v >= low && v <= high {
-				ticks = append(ticks, plot.Tick{Value: v, Label: number(v, 3)})
+				ticks = append(ticks, plot.Tick{Value: v, Label: lab.Number(v, 3)})
 			}
 		}
 	}

@@ -2,16 +2,14 @@ package main
 
 import (
 	"context"
-	"debug/buildinfo"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/roost-ws/roost/bench/internal/lab"
 )
 
 // Results are everything that tables and plots are made from.
@@ -25,7 +23,7 @@ type Results struct {
 
 func (r *Results) describe(ctx context.Context, o options, which []server) {
 	r.Date = time.Now().UTC().Format("2006-01-02 15:04 UTC")
-	r.Machine = fmt.Sprintf("%s, %d cores, Linux %s, %s", cpuModel(), runtime.NumCPU(), output(ctx, "uname", "-r"), runtime.Version())
+	r.Machine = lab.Machine(ctx)
 	r.Setup = fmt.Sprintf("server on core %s, load on core %s, loopback; %d rounds of %g s after 1 s of warm-up", o.serverCPU, o.loadCPU, o.rounds, o.seconds)
 	if o.roostArgs != "" {
 		r.Setup += "; roost echo " + o.roostArgs
@@ -39,7 +37,7 @@ func (r *Results) describe(ctx context.Context, o options, which []server) {
 func version(ctx context.Context, o options, s server) string {
 	switch {
 	case s.Kind == "roost":
-		return revision(filepath.Join(o.cache, "bin", s.Name))
+		return lab.Revision(filepath.Join(o.cache, "bin", s.Name))
 	case s.Version == "":
 		return ""
 	case s.Kind == "node":
@@ -48,51 +46,9 @@ func version(ctx context.Context, o options, s server) string {
 		if err != nil || json.Unmarshal(text, &pkg) != nil {
 			return "unknown"
 		}
-		return fmt.Sprintf("%s (npm %s, Node %s)", pkg.Version, s.Version, output(ctx, "node", "--version"))
+		return fmt.Sprintf("%s (npm %s, Node %s)", pkg.Version, s.Version, lab.Output(ctx, "node", "--version"))
 	}
-	return output(ctx, "go", "list", "-m", "-f", "{{.Version}}", s.Version)
-}
-
-// revision is the commit that a Go binary was built from, and whether the tree
-// had changes that are in no commit.
-func revision(bin string) string {
-	info, err := buildinfo.ReadFile(bin)
-	if err != nil {
-		return "unknown"
-	}
-	commit, changed := "of no commit", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			commit = s.Value[:min(7, len(s.Value))]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			changed = " with changes"
-		}
-	}
-	return commit + changed
-}
-
-// output is a command's first line, or "unknown": it is only for describing.
-func output(ctx context.Context, name string, args ...string) string {
-	out, err := exec.CommandContext(ctx, name, args...).Output()
-	if err != nil {
-		return "unknown"
-	}
-	line, _, _ := strings.Cut(string(out), "\n")
-	return line
-}
-
-func cpuModel() string {
-	text, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return "unknown processor"
-	}
-	for line := range strings.Lines(string(text)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return "unknown processor"
+	return lab.Output(ctx, "go", "list", "-m", "-f", "{{.Version}}", s.Version)
 }
 
 func (r *Results) save(path string) error {
@@ -123,7 +79,7 @@ func (r *Results) of(server, work string, value func(Sample) float64) []float64 
 }
 
 func (r *Results) median(server, work string, value func(Sample) float64) (float64, bool) {
-	return median(r.of(server, work, value))
+	return lab.Median(r.of(server, work, value))
 }
 
 // ratio is the median of the ratios to the floor's value in the same round, so
@@ -141,16 +97,7 @@ func (r *Results) ratio(server, work string, value func(Sample) float64) (float6
 			list = append(list, value(s)/base[s.Round])
 		}
 	}
-	return median(list)
-}
-
-func median(list []float64) (float64, bool) {
-	if len(list) == 0 {
-		return 0, false
-	}
-	slices.Sort(list)
-	n := len(list)
-	return (list[(n-1)/2] + list[n/2]) / 2, true
+	return lab.Median(list)
 }
 
 // present are the servers and works that have samples, in the order of the lists.

@@ -61,7 +61,7 @@ func (s Sample) String() string {
 // runOnce starts s, loads it with w, and ends it.
 func runOnce(ctx context.Context, o options, s server, w work, port int) Sample {
 	sample := Sample{Server: s.Name, Work: w.Name}
-	argv := s.command(o.cache, "127.0.0.1:"+strconv.Itoa(port), w.Broadcast, o.roostArgs)
+	argv := s.command(o, "127.0.0.1:"+strconv.Itoa(port), w)
 	var serverLog bytes.Buffer
 	// taskset becomes the server (execve), so its process id is the server's.
 	cmd := exec.Command("taskset", append([]string{"-c", o.serverCPU}, argv...)...)
@@ -97,18 +97,33 @@ func runOnce(ctx context.Context, o options, s server, w work, port int) Sample 
 func load(ctx context.Context, o options, w work, port, pid int) (report, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(o.seconds*float64(time.Second))+time.Minute)
 	defer cancel()
-	args := append([]string{"-c", o.loadCPU, o.cache + "/bin/load", "-p", strconv.Itoa(pid)}, w.args(port, o.seconds)...)
-	cmd := exec.CommandContext(ctx, "taskset", args...)
-	var out, complaint bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &complaint
-	var r report
-	if err := cmd.Run(); err != nil {
-		return r, fmt.Errorf("load %v: %w: %s", w.args(port, o.seconds), err, tail(complaint.String()))
+	switch w.mode {
+	case byHarness:
+		return loadByHarness(ctx, o, w, port, pid)
+	case byTLS:
+		return idleTLS(ctx, w, port, pid)
 	}
-	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
-		return r, fmt.Errorf("load printed %q: %w", out.String(), err)
+	args := append([]string{"-c", o.loadCPU, o.cache + "/bin/load", "-p", strconv.Itoa(pid)}, w.args(port, o.seconds)...)
+	var r report
+	out, err := output(exec.CommandContext(ctx, "taskset", args...))
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(out, &r); err != nil {
+		return r, fmt.Errorf("load printed %q: %w", out, err)
 	}
 	return r, nil
+}
+
+// output is what cmd prints; its error has what cmd complained of.
+func output(cmd *exec.Cmd) ([]byte, error) {
+	var complaint bytes.Buffer
+	cmd.Stderr = &complaint
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, tail(complaint.String()))
+	}
+	return out, nil
 }
 
 // tail keeps the end of a log, where the reason is.

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
+
+	"github.com/roost-ws/roost/bench/internal/lab"
 )
 
 // draw writes results.md and the plots into dir.
@@ -13,7 +15,8 @@ func draw(r *Results, dir string) error {
 	var md strings.Builder
 	fmt.Fprintf(&md, "%s; %s; %s.\n", r.Date, r.Machine, r.Setup)
 	which, what := r.present()
-	costTable(&md, r, which, what)
+	costTable(&md, r, which, slices.DeleteFunc(slices.Clone(what), func(w work) bool { return w.Idle }))
+	memoryTable(&md, r, which, slices.DeleteFunc(slices.Clone(what), func(w work) bool { return !w.Idle }))
 	rateTable(&md, r, which, what)
 	for _, w := range what {
 		if !w.Idle {
@@ -28,24 +31,39 @@ func draw(r *Results, dir string) error {
 }
 
 func costTable(md *strings.Builder, r *Results, which []server, what []work) {
-	md.WriteString("\n### Server CPU, and memory\n\nµs of the server process's CPU a message, delivery or connection, and its ratio to the C floor in the same round; " +
-		"for idle connections the growth of the resident anonymous memory from the 1,000th to the 10,000th, in bytes a connection. Medians.\n\n")
+	md.WriteString("\n### Server CPU\n\nµs of the server process's CPU a message, delivery or connection, and its ratio to the C floor in the same round. " +
+		"Medians. The last three works' load is roost loadtest: the one in C has neither TLS nor a compressor.\n\n")
 	head := []string{"server"}
 	for _, w := range what {
 		head = append(head, w.Title)
 	}
-	row(md, head)
-	rule(md, len(head))
+	lab.Head(md, head...)
 	for _, s := range which {
 		cells := []string{label(r, s)}
 		for _, w := range what {
-			value, digits := cpu, 3
-			if w.Idle {
-				value, digits = bytesEach, 4
-			}
-			cells = append(cells, withRatio(r, s, w, value, digits))
+			cells = append(cells, withRatio(r, s, w, cpu, 3))
 		}
-		row(md, cells)
+		lab.Row(md, cells...)
+	}
+}
+
+func memoryTable(md *strings.Builder, r *Results, which []server, what []work) {
+	if len(what) == 0 {
+		return
+	}
+	md.WriteString("\n### Memory\n\nBytes a connection that has sent nothing yet: growth of the server's resident anonymous memory from the first tenth of " +
+		"the connections to all. One round.\n\n")
+	head := []string{"server"}
+	for _, w := range what {
+		head = append(head, w.Title)
+	}
+	lab.Head(md, head...)
+	for _, s := range which {
+		cells := []string{label(r, s)}
+		for _, w := range what {
+			cells = append(cells, withRatio(r, s, w, bytesEach, 4))
+		}
+		lab.Row(md, cells...)
 	}
 }
 
@@ -54,7 +72,7 @@ func withRatio(r *Results, s server, w work, value func(Sample) float64, digits 
 	if !ok {
 		return "–"
 	}
-	text := number(v, digits)
+	text := lab.Number(v, digits)
 	if ratio, ok := r.ratio(s.Name, w.Name, value); ok && s.Name != floor && !w.Idle {
 		text += fmt.Sprintf(" (%.2f ×)", ratio)
 	}
@@ -69,8 +87,7 @@ func rateTable(md *strings.Builder, r *Results, which []server, what []work) {
 			head = append(head, w.Title)
 		}
 	}
-	row(md, head)
-	rule(md, len(head))
+	lab.Head(md, head...)
 	for _, s := range which {
 		cells := []string{label(r, s)}
 		for _, w := range what {
@@ -78,9 +95,9 @@ func rateTable(md *strings.Builder, r *Results, which []server, what []work) {
 				continue
 			}
 			v, ok := r.median(s.Name, w.Name, perSecond)
-			cells = append(cells, orDash(number(v, 3), ok))
+			cells = append(cells, orDash(lab.Number(v, 3), ok))
 		}
-		row(md, cells)
+		lab.Row(md, cells...)
 	}
 }
 
@@ -90,15 +107,14 @@ func timesTable(md *strings.Builder, r *Results, which []server, w work) {
 	for _, p := range percentiles() {
 		head = append(head, p.name)
 	}
-	row(md, head)
-	rule(md, len(head))
+	lab.Head(md, head...)
 	for _, s := range which {
 		cells := []string{label(r, s)}
 		for _, p := range percentiles() {
 			v, ok := r.median(s.Name, w.Name, p.of)
-			cells = append(cells, orDash(number(v, 3), ok))
+			cells = append(cells, orDash(lab.Number(v, 3), ok))
 		}
-		row(md, cells)
+		lab.Row(md, cells...)
 	}
 }
 
@@ -139,31 +155,9 @@ func label(r *Results, s server) string {
 	return s.Label
 }
 
-func row(md *strings.Builder, cells []string) {
-	fmt.Fprintf(md, "| %s |\n", strings.Join(cells, " | "))
-}
-
-func rule(md *strings.Builder, n int) {
-	fmt.Fprintf(md, "| --- |%s\n", strings.Repeat(" ---: |", n-1))
-}
-
 func orDash(text string, ok bool) string {
 	if !ok {
 		return "–"
-	}
-	return text
-}
-
-// number writes v with that many significant digits and groups of thousands.
-func number(v float64, digits int) string {
-	text := strconv.FormatFloat(v, 'g', digits, 64)
-	short, err := strconv.ParseFloat(text, 64)
-	if err != nil || short < 1000 {
-		return strconv.FormatFloat(short, 'f', -1, 64)
-	}
-	text = strconv.FormatFloat(short, 'f', 0, 64)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
 	}
 	return text
 }

@@ -9,10 +9,17 @@ type work struct {
 	Title     string // in tables and plots
 	Unit      string // message, delivery, connection
 	Broadcast bool   // the server runs with its broadcast flag
-	Idle      bool   // bytes are the result, not CPU
-	mode      string
-	counts    []int // the load's arguments between the port and the seconds
+	TLS       bool   // the server has a certificate
+	Deflate   bool   // the server has permessage-deflate, and clients offer it
+	Idle      bool   // bytes are the result, not CPU; one round is enough
+	mode      string // the C load's, or harness or idle-tls
+	counts    []int  // the load's arguments between the port and the seconds
 }
+
+const (
+	byHarness = "harness"  // roost loadtest echo is the load: the one in C has no TLS and no compressor
+	byTLS     = "idle-tls" // this process opens the connections
+)
 
 func (w work) name() string { return w.Name }
 
@@ -23,15 +30,26 @@ func works() []work {
 		{Name: "echo-16k", Title: "echo 16 KiB, 64 conns", Unit: "message", mode: "echo", counts: []int{64, 1, 16 << 10}},
 		{Name: "broadcast", Title: "broadcast 64 B to 10,000", Unit: "delivery", Broadcast: true, mode: "broadcast", counts: []int{10000, 1, 64}},
 		{Name: "connect", Title: "connect + upgrade", Unit: "connection", mode: "connect", counts: []int{64}},
+		{Name: "echo-plain", Title: "echo 64 B of text, by roost loadtest", Unit: "message", mode: byHarness, counts: []int{500}},
+		{Name: "echo-deflate", Title: "the same, deflated", Unit: "message", Deflate: true, mode: byHarness, counts: []int{500}},
+		{Name: "echo-tls", Title: "the same, over TLS", Unit: "message", TLS: true, mode: byHarness, counts: []int{500}},
 		{Name: "idle", Title: "10,000 idle conns", Unit: "connection", Idle: true, mode: "idle", counts: []int{10000}},
+		{Name: "idle-deflate", Title: "10,000 idle, deflate agreed", Unit: "connection", Deflate: true, Idle: true, mode: "idle", counts: []int{10000}},
+		{Name: "idle-tls", Title: "5,000 idle, TLS", Unit: "connection", TLS: true, Idle: true, mode: byTLS, counts: []int{5000}},
 	}
 }
 
-// args are the load's, for a server on 127.0.0.1:port.
+// args are the C load's, for a server on 127.0.0.1:port.
 func (w work) args(port int, seconds float64) []string {
 	list := []string{w.mode, "127.0.0.1", strconv.Itoa(port)}
+	if w.Deflate {
+		list = append([]string{"-d"}, list...)
+	}
 	for _, n := range w.counts {
 		list = append(list, strconv.Itoa(n))
+	}
+	if w.Idle {
+		seconds = 1 // to settle in
 	}
 	return append(list, strconv.FormatFloat(seconds, 'f', -1, 64))
 }

@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"time"
+
+	"github.com/roost-ws/roost/bench/internal/lab"
 )
 
 // results are everything that million.md is made from.
@@ -87,8 +86,8 @@ type growth struct {
 func newRecord(ctx context.Context, o options) record {
 	return record{
 		Date:    date(time.Now()),
-		Machine: fmt.Sprintf("%s, %d cores, Linux %s", cpuModel(), runtime.NumCPU(), output(ctx, "uname", "-r")),
-		Roost:   output(ctx, o.roostBin, "version"),
+		Machine: lab.Machine(ctx),
+		Roost:   lab.Output(ctx, o.roostBin, "version"),
 		Command: command(o),
 	}
 }
@@ -101,29 +100,6 @@ func command(o options) string {
 		return fmt.Sprintf("go run ./million -fleet %d -conns %d -hold %v", o.fleet, o.conns, o.hold)
 	}
 	return fmt.Sprintf("go run ./million -conns %d -mem %s", o.conns, o.mem)
-}
-
-// output is a command's first line, or "unknown": it is only for describing.
-func output(ctx context.Context, name string, args ...string) string {
-	out, err := exec.CommandContext(ctx, name, args...).Output()
-	if err != nil {
-		return "unknown"
-	}
-	line, _, _ := strings.Cut(string(out), "\n")
-	return line
-}
-
-func cpuModel() string {
-	text, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return "unknown processor"
-	}
-	for line := range strings.Lines(string(text)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return "unknown processor"
 }
 
 // untilClosing leaves out what came after all connections stood: that a million

@@ -16,8 +16,12 @@ func main() {
 	o := contract.Parse()
 	ctx := context.Background()
 	var room contract.Room[*websocket.Conn]
-	log.Fatal(http.ListenAndServe(o.Addr, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
+	mode := websocket.CompressionDisabled
+	if o.Deflate {
+		mode = websocket.CompressionNoContextTakeover
+	}
+	log.Fatal(o.Serve(func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: mode, CompressionThreshold: 1})
 		if err != nil {
 			return
 		}
@@ -38,5 +42,5 @@ func main() {
 				return
 			}
 		}
-	})))
+	}))
 }

@@ -1,11 +1,12 @@
 // Package contract is what the echo servers under peers agree on, so that one
-// load fits them all: two flags, a message back as it came, no compression.
-// Each peer's main calls it; it never touches a connection itself.
+// load fits them all: a few flags, a message back as it came, TLS and compression
+// only when asked for. Each peer's main calls it; it never touches a connection.
 package contract
 
 import (
 	"flag"
 	"log"
+	"net/http"
 	"sync"
 )
 
@@ -16,6 +17,19 @@ const MaxMessage = 16 << 20
 type Options struct {
 	Addr      string // -addr: host:port to listen on
 	Broadcast bool   // -broadcast: every message to every connection
+	Deflate   bool   // -deflate: permessage-deflate, for messages of any length
+	Cert, Key string // -tls-cert and -tls-key: PEM files; TLS when given
+}
+
+// TLS tells whether the connections are encrypted.
+func (o Options) TLS() bool { return o.Cert != "" }
+
+// Serve runs h on net/http, and returns only when that fails.
+func (o Options) Serve(h http.HandlerFunc) error {
+	if o.TLS() {
+		return http.ListenAndServeTLS(o.Addr, o.Cert, o.Key, h)
+	}
+	return http.ListenAndServe(o.Addr, h)
 }
 
 // Parse reads the command line. It ends the process if that is wrong.
@@ -23,6 +37,9 @@ func Parse() Options {
 	var o Options
 	flag.StringVar(&o.Addr, "addr", "127.0.0.1:9001", "listen on this `host:port`")
 	flag.BoolVar(&o.Broadcast, "broadcast", false, "send every message to every connection")
+	flag.BoolVar(&o.Deflate, "deflate", false, "agree on permessage-deflate")
+	flag.StringVar(&o.Cert, "tls-cert", "", "speak TLS with the certificate in this PEM `file`")
+	flag.StringVar(&o.Key, "tls-key", "", "PEM `file` with its key")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		log.Fatalf("unexpected argument %q", flag.Arg(0))

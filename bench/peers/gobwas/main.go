@@ -15,9 +15,12 @@ import (
 
 func main() {
 	o := contract.Parse()
+	if o.Deflate {
+		log.Fatal("-deflate: its helpers for messages, which this server is made of, have no extensions")
+	}
 	wsutil.SetMaxMessageSize(contract.MaxMessage)
 	var room contract.Room[net.Conn]
-	log.Fatal(http.ListenAndServe(o.Addr, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	log.Fatal(o.Serve(func(w http.ResponseWriter, r *http.Request) {
 		c, _, _, err := ws.UpgradeHTTP(r, w)
 		if err != nil {
 			return
@@ -34,7 +37,7 @@ func main() {
 				echo(c)
 			}
 		}()
-	})))
+	}))
 }
 
 func echo(c net.Conn) {

@@ -40,6 +40,9 @@ type server struct {
 
 func main() {
 	o := contract.Parse()
+	if o.Deflate || o.TLS() {
+		log.Fatal("a floor has no compression and no TLS")
+	}
 	s := &server{broadcast: o.Broadcast, rbuf: make([]byte, bufferSize), wbuf: make([]byte, bufferSize+16)}
 	if err := s.listen(o.Addr); err != nil {
 		log.Fatalf("listen on %s: %v", o.Addr, err)

@@ -14,8 +14,8 @@ import (
 func main() {
 	o := contract.Parse()
 	var room contract.Room[*websocket.Conn]
-	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
-	log.Fatal(http.ListenAndServe(o.Addr, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }, EnableCompression: o.Deflate}
+	log.Fatal(o.Serve(func(w http.ResponseWriter, r *http.Request) {
 		c, err := upgrader.Upgrade(w, r, nil)
 		if err != nil {
 			return
@@ -43,5 +43,5 @@ func main() {
 			}
 			room.Each(func(to *websocket.Conn) error { return to.WritePreparedMessage(p) })
 		}
-	})))
+	}))
 }

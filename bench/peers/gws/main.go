@@ -47,7 +47,11 @@ func main() {
 	s := gws.NewServer(&handler{broadcast: o.Broadcast}, &gws.ServerOption{
 		CheckUtf8Enabled:   true,
 		ReadMaxPayloadSize: contract.MaxMessage,
+		PermessageDeflate:  gws.PermessageDeflate{Enabled: o.Deflate, Threshold: 1},
 	})
 	s.OnError = func(_ net.Conn, _ error) {}
+	if o.TLS() {
+		log.Fatal(s.RunTLS(o.Addr, o.Cert, o.Key))
+	}
 	log.Fatal(s.Run(o.Addr))
 }

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/lesismal/llib/std/crypto/tls" // its own, which does not block
 	"github.com/lesismal/nbio/logging"
 	"github.com/lesismal/nbio/nbhttp"
 	"github.com/lesismal/nbio/nbhttp/websocket"
@@ -24,6 +25,7 @@ func main() {
 	u.KeepaliveTime = 0 // no read deadline: the others have none
 	u.MessageLengthLimit = contract.MaxMessage
 	u.CheckOrigin = func(*http.Request) bool { return true }
+	u.EnableCompression(o.Deflate)
 	u.OnMessage(func(c *websocket.Conn, op websocket.MessageType, msg []byte) {
 		if o.Broadcast {
 			room.Each(func(to *websocket.Conn) error { return to.WriteMessage(op, msg) })
@@ -35,7 +37,7 @@ func main() {
 		u.OnOpen(room.Join)
 		u.OnClose(func(c *websocket.Conn, _ error) { room.Leave(c) })
 	}
-	e := nbhttp.NewEngine(nbhttp.Config{
+	c := nbhttp.Config{
 		Network:                 "tcp",
 		Addrs:                   []string{o.Addr},
 		ReleaseWebsocketPayload: true,
@@ -44,7 +46,16 @@ func main() {
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = u.Upgrade(w, r, nil)
 		}),
-	})
+	}
+	if o.TLS() {
+		cert, err := tls.LoadX509KeyPair(o.Cert, o.Key)
+		if err != nil {
+			log.Fatal(err)
+		}
+		c.Addrs, c.AddrsTLS = nil, c.Addrs
+		c.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}}
+	}
+	e := nbhttp.NewEngine(c)
 	if err := e.Start(); err != nil {
 		log.Fatal(err)
 	}

@@ -1,19 +1,19 @@
 // An echo with uWebSockets, by its Node binding: the C++ is uWebSockets' own, the
 // calls into it and out of it are Node's.
 const uWS = require('uwebsockets');
-const { host, port, broadcast, maxMessage } = require('./options.js');
+const { host, port, broadcast, deflate, cert, key, maxMessage } = require('./options.js');
 
-const app = uWS.App();
+const app = cert ? uWS.SSLApp({ cert_file_name: cert, key_file_name: key }) : uWS.App();
 app.ws('/*', {
-  compression: uWS.DISABLED,
+  compression: deflate ? uWS.SHARED_COMPRESSOR : uWS.DISABLED,
   maxPayloadLength: maxMessage,
   maxBackpressure: maxMessage,
   idleTimeout: 0,
   sendPingsAutomatically: false,
   open: (ws) => { if (broadcast) ws.subscribe('all'); },
   message: (ws, data, binary) => {
-    if (broadcast) app.publish('all', data, binary);
-    else ws.send(data, binary);
+    if (broadcast) app.publish('all', data, binary, deflate);
+    else ws.send(data, binary, deflate);
   },
 });
 app.listen(host, port, (socket) => {

@@ -1,8 +1,15 @@
 // An echo with npm's ws.
 const { WebSocketServer } = require('ws');
-const { host, port, broadcast, maxMessage } = require('./options.js');
+const { readFileSync } = require('node:fs');
+const { createServer } = require('node:https');
+const { host, port, broadcast, deflate, cert, key, maxMessage } = require('./options.js');
 
-const server = new WebSocketServer({ host, port, perMessageDeflate: false, maxPayload: maxMessage, backlog: 4096 });
+const options = { perMessageDeflate: deflate && { threshold: 0 }, maxPayload: maxMessage };
+if (cert) {
+  options.server = createServer({ cert: readFileSync(cert), key: readFileSync(key) });
+  options.server.listen({ host, port, backlog: 4096 });
+} else Object.assign(options, { host, port, backlog: 4096 });
+const server = new WebSocketServer(options);
 server.on('connection', (socket) => {
   socket.on('error', () => {});
   socket.on('message', (data, binary) => {
