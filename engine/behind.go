@@ -77,6 +77,7 @@ func (c *Conn) admitByConn(f *frame) bool {
 func (c *Conn) countDrop(t *Topic) {
 	t.dropped.Add(1)
 	c.loop.stats.dropped.Add(1)
+	c.loop.stats.droppedBy[t.opts.Slow].Add(1)
 }
 
 // behind is what waits of t. A frame of which bytes have left does not count: it

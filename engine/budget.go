@@ -47,6 +47,7 @@ var ErrMemory = errors.New("engine: memory budget exhausted")
 type MemoryStats struct {
 	Budget  int64  // Config.MemoryBudget
 	Used    int64  // bytes now: outboxes, unfinished messages, windows; 16 KiB a worker is its own
+	Full    bool   // nobody is let in, and nothing more is sent that would wait
 	Paused  int64  // connections not read for it now
 	Refused uint64 // handshakes and sends
 	Shed    uint64 // connections closed

@@ -12,9 +12,10 @@ type Stats struct {
 	Rejected uint64 // handshakes refused, and connections above a limit
 	Closed   uint64 // descriptors
 
-	MessagesIn, MessagesOut uint64 // control frames included
-	BytesIn, BytesOut       uint64 // in: as read; out: payloads
-	Dropped                 uint64 // messages refused by a full outbox, or by a topic for a member that was behind
+	MessagesIn, MessagesOut uint64               // control frames included
+	BytesIn, BytesOut       uint64               // in: as read; out: payloads
+	Dropped                 uint64               // messages refused by a full outbox, or by a topic for a member that was behind
+	DroppedBy               [Conflate + 1]uint64 // of these, by the policy of the topic that did it
 
 	// Delivery is how long it took from each Publish until all members on one loop had
 	// been served; a Topic with members on several loops counts on each.
@@ -34,6 +35,7 @@ type counters struct {
 	messagesOut, bytesOut              atomic.Uint64
 	accepted, opened, rejected, closed atomic.Uint64
 	dropped                            atomic.Uint64
+	droppedBy                          [Conflate + 1]atomic.Uint64
 	delivery                           spans // of the loop's goroutine
 	_                                  [64]byte
 }
@@ -62,7 +64,7 @@ func (t *tally) flush(n *counters) {
 func (e *Engine) Stats() Stats {
 	s := Stats{Conns: e.conns.Load(), Panics: e.panics.Load()}
 	b := &e.budget
-	s.Memory = MemoryStats{Budget: b.limit, Paused: b.paused.Load(), Refused: b.refused.Load(), Shed: b.shed.Load()}
+	s.Memory = MemoryStats{Budget: b.limit, Full: b.level.Load() >= refusing, Paused: b.paused.Load(), Refused: b.refused.Load(), Shed: b.shed.Load()}
 	for _, l := range e.loops {
 		s.Memory.Used += l.bytes.Lent()
 		n := &l.stats
@@ -75,6 +77,9 @@ func (e *Engine) Stats() Stats {
 		s.BytesIn += n.bytesIn.Load()
 		s.BytesOut += n.bytesOut.Load()
 		s.Dropped += n.dropped.Load()
+		for i := range s.DroppedBy {
+			s.DroppedBy[i] += n.droppedBy[i].Load()
+		}
 		for i := range s.Delivery {
 			s.Delivery[i] += n.delivery[i].Load()
 		}

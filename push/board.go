@@ -60,6 +60,7 @@ type sample struct {
 	Goroutines uint64      `json:"goroutines"`
 	GCPause    float64     `json:"gc_pause"` // s, the longest of this second
 	Dropped    uint64      `json:"dropped"`  // messages not sent to slow consumers, since the start
+	Slow       []slowCount `json:"slow"`     // clients disconnected and events dropped, by policy, since the start
 	Nodes      []Node      `json:"nodes"`    // this one first, and 99 others at most
 	Apps       []appSample `json:"apps"`
 }
@@ -158,6 +159,7 @@ func (b *board) sample(now time.Time, watched bool) *sample {
 		Uptime: int64(now.Sub(s.start).Seconds()), Draining: s.draining.Load(), Channels: s.channels(), Subs: s.subscriptions(),
 		Goroutines: b.process.goroutines, GCPause: b.process.pause, Dropped: t.engine.Dropped,
 	}
+	v.Slow = append([]slowCount{{"disconnect", uint64(s.slow.count.Load())}}, s.droppedBySlow()...)
 	v.Nodes = s.Nodes()
 	v.Nodes = v.Nodes[:min(len(v.Nodes), boardNodes)]
 	v.P99 = delivered(t.engine.Delivery, b.before.engine.Delivery)

@@ -65,6 +65,7 @@ func (s *Server) console(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := s.checkConsole(r); err != nil {
 			s.counts.apiErrors.Add(1)
+			s.refused("console request", nil, r.RemoteAddr, err.msg)
 			writeError(w, err)
 			return
 		}

@@ -28,8 +28,24 @@ func (s *Server) engineMetrics(c *collector) {
 	stat(counter, "received_bytes_total", "Bytes read.", func(t engine.Stats) float64 { return float64(t.BytesIn) })
 	stat(counter, "sent_bytes_total", "Bytes of payload sent.", func(t engine.Stats) float64 { return float64(t.BytesOut) })
 	stat(counter, "dropped_messages_total", "Messages refused because a connection's outbox was full.", func(t engine.Stats) float64 { return float64(t.Dropped) })
+	stat(gauge, "memory_budget_bytes", "Most that connections may hold; 0 is no limit.", func(t engine.Stats) float64 { return float64(t.Memory.Budget) })
+	stat(gauge, "memory_used_bytes", "What connections hold: output that waits, unfinished messages, windows.", func(t engine.Stats) float64 { return float64(t.Memory.Used) })
+	stat(gauge, "memory_paused_connections", "Connections that are not read for the budget's sake.", func(t engine.Stats) float64 { return float64(t.Memory.Paused) })
+	stat(counter, "memory_refused_total", "Handshakes and messages refused for the budget's sake.", func(t engine.Stats) float64 { return float64(t.Memory.Refused) })
+	stat(counter, "memory_shed_total", "Connections closed for the budget's sake.", func(t engine.Stats) float64 { return float64(t.Memory.Shed) })
 	stat(counter, "panics_total", "Panics of handlers, each of which closed one connection.", func(t engine.Stats) float64 { return float64(t.Panics) })
+	s.slowMetric(c)
 	s.deliveryMetric(c)
+}
+
+// slowMetric is by policy and not by channel: there may be any number of those.
+func (s *Server) slowMetric(c *collector) {
+	desc := prometheus.NewDesc("roost_push_slow_dropped_events_total", "Events not sent to subscribers that read too slowly, by the policy of their channels.", []string{"policy"}, nil)
+	*c = append(*c, metric{desc, func(d *prometheus.Desc, ch chan<- prometheus.Metric) {
+		for _, p := range s.droppedBySlow() {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(p.Count), p.Policy)
+		}
+	}})
 }
 
 // deliveryMetric is the engine's histogram in Prometheus's form. The engine has

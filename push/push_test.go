@@ -35,6 +35,12 @@ type rig struct {
 
 func start(t testing.TB, o push.Options) *rig {
 	t.Helper()
+	return startOn(t, engine.Config{}, o)
+}
+
+// startOn is start with an engine of one's own.
+func startOn(t testing.TB, cfg engine.Config, o push.Options) *rig {
+	t.Helper()
 	if o.App.ID == "" && len(o.Apps) == 0 {
 		o.App = app
 	}
@@ -51,7 +57,8 @@ func start(t testing.TB, o push.Options) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.New(engine.Config{Logger: o.Logger})
+	cfg.Logger = o.Logger
+	e, err := engine.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,7 @@ func (s *Server) getHealth(w http.ResponseWriter, _ *http.Request) {
 	writeText(w, http.StatusOK, "ok\n")
 }
 
-// getReady: new connections are welcome, and events can be published.
+// getReady: new connections are welcome and can be held, and events be published.
 func (s *Server) getReady(w http.ResponseWriter, _ *http.Request) {
 	if s.draining.Load() {
 		writeText(w, http.StatusServiceUnavailable, "draining\n")
@@ -96,6 +96,12 @@ func (s *Server) getReady(w http.ResponseWriter, _ *http.Request) {
 	if err := s.opts.Bus.Ready(); err != nil {
 		writeText(w, http.StatusServiceUnavailable, "bus: "+err.Error()+"\n")
 		return
+	}
+	if e := s.engine.Load(); e != nil {
+		if m := e.Stats().Memory; m.Full {
+			writeText(w, http.StatusServiceUnavailable, fmt.Sprintf("memory: connections hold %d bytes of a budget of %d: wait, or give the process more\n", m.Used, m.Budget))
+			return
+		}
 	}
 	writeText(w, http.StatusOK, "ready\n")
 }

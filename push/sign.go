@@ -26,6 +26,9 @@ func (s *Server) signed(next signedHandler) http.HandlerFunc {
 		answer, err := s.serveSigned(w, r, next)
 		if err != nil {
 			s.counts.apiErrors.Add(1)
+			if err.status == http.StatusUnauthorized {
+				s.refused("API request", s.tenants().byID[r.PathValue("id")], r.RemoteAddr, err.msg)
+			}
 			writeError(w, err)
 			return
 		}
@@ -68,11 +71,11 @@ func (a *app) checkSignature(r *http.Request, now time.Time) (url.Values, *httpE
 	if err := checkQuery(query); err != nil {
 		return nil, err
 	}
-	if v := query.Get("auth_version"); v != "1.0" {
-		return nil, httpErrorf(http.StatusUnauthorized, "auth_version is %q and must be 1.0", clip(v))
+	if query.Get("auth_version") != "1.0" {
+		return nil, httpErrorf(http.StatusUnauthorized, "auth_version must be 1.0: sign as the Pusher HTTP API has it")
 	}
-	if key := query.Get("auth_key"); !protocol.Equal(key, a.Key) {
-		return nil, httpErrorf(http.StatusUnauthorized, "auth_key %q is not the key of app %s: check the key", clip(key), a.ID)
+	if !protocol.Equal(query.Get("auth_key"), a.Key) { // not repeated: it may be the secret in the wrong place
+		return nil, httpErrorf(http.StatusUnauthorized, "auth_key is not the key of app %s: check the key", a.ID)
 	}
 	if err := checkTimestamp(query.Get("auth_timestamp"), now); err != nil {
 		return nil, err

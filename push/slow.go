@@ -51,6 +51,23 @@ func (s Slow) topic(e *engine.Engine) *engine.Topic {
 
 const tooSlow = "reads too slowly: come back and resume"
 
+// slowCount is how often one policy was applied.
+type slowCount struct {
+	Policy string `json:"policy"`
+	Count  uint64 `json:"count"`
+}
+
+// droppedBySlow counts the events that each policy kept from a subscriber.
+func (s *Server) droppedBySlow() []slowCount {
+	var n [engine.Conflate + 1]uint64
+	if e := s.engine.Load(); e != nil {
+		n = e.Stats().DroppedBy
+	}
+	return []slowCount{
+		{"drop_oldest", n[engine.DropOldest]}, {"drop_newest", n[engine.DropNewest]}, {"conflate", n[engine.Conflate]},
+	}
+}
+
 // slowness counts connections that were given up, and says so now and then.
 type slowness struct {
 	count atomic.Int64
@@ -65,6 +82,6 @@ func (s *Server) failed(c *engine.Conn, err error) {
 	n := s.slow.count.Add(1)
 	now, last := time.Now().Unix(), s.slow.told.Load()
 	if now != last && s.slow.told.CompareAndSwap(last, now) { // one line a second at most
-		s.opts.Logger.Warn("slow client disconnected", "remote", c.RemoteAddr(), "err", err, "disconnected_so_far", n)
+		s.opts.Logger.Warn("slow client disconnected", "remote", addressOf(c.RemoteAddr()), "err", err, "disconnected_so_far", n)
 	}
 }

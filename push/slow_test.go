@@ -2,6 +2,7 @@ package push_test
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -72,5 +73,55 @@ func TestConflatedChannelsKeepTheLatest(t *testing.T) {
 	}
 	if got >= 400 {
 		t.Error("nothing was conflated")
+	}
+}
+
+// What a policy costs its slow subscribers is counted by its name, for Prometheus and
+// on the dashboard; the connection stays.
+func TestEachSlowPolicyIsCountedByItsName(t *testing.T) {
+	for _, policy := range []string{"drop_oldest", "drop_newest", "conflate"} {
+		t.Run(policy, func(t *testing.T) {
+			a := app
+			a.Channels = []push.Pattern{{Match: "*", Slow: push.Slow{Policy: policy, MaxBehind: 100 << 10}}}
+			r := start(t, push.Options{App: a})
+			r.subscriber("a")
+			reader := r.subscriber("a")
+			e := push.Event{Channels: []string{"a"}, Name: "e", Data: strings.Repeat("x", 10<<10)}
+			name := `roost_push_slow_dropped_events_total{policy="` + policy + `"}`
+			eventually(t, "events are dropped", func() bool {
+				for range 50 {
+					if err := r.push.Publish(context.Background(), e); err != nil {
+						t.Fatal(err)
+					}
+					reader.expect("e")
+				}
+				return r.metric(name) != "0"
+			})
+			for _, other := range []string{"drop_oldest", "drop_newest", "conflate"} {
+				if n := r.metric(`roost_push_slow_dropped_events_total{policy="` + other + `"}`); other != policy && n != "0" {
+					t.Errorf("%s of %s", n, other)
+				}
+			}
+			eventually(t, "the dashboard says so", func() bool {
+				var v struct {
+					Slow []struct {
+						Policy string
+						Count  int
+					}
+				}
+				if _, text := r.console("GET", "/console/stats", "", ""); json.Unmarshal([]byte(text), &v) != nil {
+					return false
+				}
+				for _, s := range v.Slow {
+					if s.Policy == policy {
+						return s.Count > 0
+					}
+				}
+				return false
+			})
+			if n := r.metric("roost_push_slow_disconnected_total"); n != "0" {
+				t.Errorf("%s connections closed", n)
+			}
+		})
 	}
 }

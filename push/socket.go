@@ -23,6 +23,7 @@ func (s *Server) verifyOrigin(r *engine.Request) error {
 		return nil
 	}
 	s.counts.refused.Add(1)
+	s.refused("origin", nil, addressOf(r.RemoteAddr()), clip(origin)+" is not one of the allowed origins")
 	return &engine.RejectError{Status: http.StatusForbidden, Msg: "origin is not allowed here: add it to the allowed origins"}
 }
 

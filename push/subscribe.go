@@ -52,6 +52,9 @@ func (s *Server) subscribe(c *engine.Conn, ss *session, f protocol.Frame) {
 	}
 	if r != nil {
 		s.counts.refusedSubs.Add(1)
+		if r.status == http.StatusUnauthorized {
+			s.refused("subscription", ss.app, addressOf(c.RemoteAddr()), clip(r.msg))
+		}
 		s.refuse(c, d.Channel, r)
 	}
 }

@@ -48,6 +48,7 @@ func (s *Server) signin(c *engine.Conn, ss *session, f protocol.Frame) {
 		return protocol.SignUser(ss.app.Key, secret, ss.id.String(), d.UserData)
 	}) {
 		s.counts.refusedSignins.Add(1)
+		s.refused("sign-in", ss.app, addressOf(c.RemoteAddr()), "auth is wrong")
 		s.disconnect(c, ss.legacy, protocol.CodeUnauthorized, "auth is wrong: sign socket_id::user::user_data with the app's secret")
 		return
 	}
