@@ -2,7 +2,8 @@
 // opens connections by the ten thousand, drives them, and says what it saw and
 // what limited it.
 //
-// A scenario ([Idle], [Echo], [Broadcast], [Push], [Storm]) is run against one URL and gives one [Report].
+// A scenario ([Idle], [Echo], [Broadcast], [Push], [Storm], [Churn], [Slow], [Find]) is run against one
+// server, or several that do the same, and gives one [Report].
 // The command roost loadtest calls it; so may a test of any server. It measures any
 // server that speaks RFC 6455, and therefore imports nothing of Roost's own
 // engine: it must be able to find that engine's faults.

@@ -61,6 +61,7 @@ func newDriver(ctx context.Context, scenario string, o Options, maxPayload int, 
 	}
 	d := &driver{o: o, server: o.server(all), kernel: openKernelProbe(), before: ownCPU()}
 	d.report = &Report{Version: ReportVersion, Scenario: scenario, URL: strings.Join(append([]string{o.URL}, o.More...), ","), Started: time.Now(), Notices: []Notice{}, Server: d.server.describe()}
+	d.report.Connections.DeflateOffered = o.Deflate != nil
 	for _, n := range preflight(&o, all, d.server) {
 		d.report.Notices = append(d.report.Notices, n)
 		o.Notice(n)

@@ -53,7 +53,7 @@ var figureSpecs = map[string]figureSpec{
 	"dropped": {Number, -1, true}, "published": {Number, 0, false}, "unpublished": {Number, -1, true}, "publish-errors": {Number, -1, true},
 	"publish-p50": {Duration, -1, true}, "publish-p99": {Duration, -1, false}, "server-cpu-publish": {Duration, -1, true},
 	"found":          {Number, 1, true},
-	"fast_p99_ratio": {Number, -1, true}, "baseline-p50": {Duration, 0, false}, "baseline-p99": {Duration, 0, false},
+	"fast-p99-ratio": {Number, -1, true}, "baseline-p50": {Duration, 0, false}, "baseline-p99": {Duration, 0, false},
 	"slow-disconnected": {Number, 0, false}, "slow-missed": {Number, 0, false},
 	"silent": {Number, -1, true}, "user-bytes": {Bytes, -1, true}, "kernel-bytes": {Bytes, -1, false},
 }

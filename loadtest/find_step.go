@@ -85,6 +85,7 @@ func (*Find) idleStep(s *search, load float64, r *Report) string {
 	s.d.each(func(l *loop) {
 		opened += l.opened
 		all.merge(l.handshakes)
+		l.settledAt = l.clock() // from here on the lag counts
 	})
 	s.shakes.merge(all)
 	snap := s.d.memory()

@@ -104,7 +104,11 @@ func (h *Harness) writeText(line liner) {
 	if h.Processes > 1 {
 		of += fmt.Sprintf(" in %d processes", h.Processes)
 	}
-	line("harness", "%s, %.2f cores; woke p50 %s  p99 %s  max %s later than asked", of, h.Cores, span(h.Lag.P50), span(h.Lag.P99), span(h.Lag.Max))
+	woke := ""
+	if h.Lag.Count > 0 {
+		woke = fmt.Sprintf("; woke p50 %s  p99 %s  max %s later than asked", span(h.Lag.P50), span(h.Lag.P99), span(h.Lag.Max))
+	}
+	line("harness", "%s, %.2f cores%s", of, h.Cores, woke)
 	if h.Bound {
 		line("warning", "the harness may be the limit, not the server: %s", h.Why)
 	}

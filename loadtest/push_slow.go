@@ -86,7 +86,7 @@ func (r *PushSlow) figures(add func(string, float64)) {
 		add("baseline-p99", float64(b.P99))
 	}
 	if r.FastP99Ratio > 0 {
-		add("fast_p99_ratio", r.FastP99Ratio)
+		add("fast-p99-ratio", r.FastP99Ratio)
 	}
 	add("slow-disconnected", float64(r.Disconnected))
 }

@@ -69,15 +69,17 @@ func (r *Report) AsMember(name string, offset, bound time.Duration) Member {
 
 // Connections counts a run's connections.
 type Connections struct {
-	Wanted    int           `json:"wanted"`
-	Redialled int           `json:"redialled,omitempty"` // dials beyond those wanted, of connections that had ended
-	Opened    int           `json:"opened"`              // handshakes done
-	Failed    int           `json:"failed"`              // handshakes failed
-	Lost      int           `json:"lost"`                // of those opened, ended before the run did
-	Deflated  int           `json:"deflated"`            // of those opened, with permessage-deflate agreed
-	Took      time.Duration `json:"took_ns"`             // of the first opening
-	PerSecond float64       `json:"per_second"`          // opened over Took
-	Handshake Latency       `json:"handshake"`           // from connect to the answer, connections opened
+	Wanted    int `json:"wanted"`
+	Redialled int `json:"redialled,omitempty"` // dials beyond those wanted, of connections that had ended
+	Opened    int `json:"opened"`              // handshakes done
+	Failed    int `json:"failed"`              // handshakes failed
+	Lost      int `json:"lost"`                // of those opened, ended before the run did
+	Deflated  int `json:"deflated"`            // of those opened, with permessage-deflate agreed
+	// DeflateOffered says that we asked for it.
+	DeflateOffered bool          `json:"deflate_offered,omitempty"`
+	Took           time.Duration `json:"took_ns"`    // of the first opening
+	PerSecond      float64       `json:"per_second"` // opened over Took
+	Handshake      Latency       `json:"handshake"`  // from connect to the answer, connections opened
 }
 
 // Server is the server under test, where it is on this machine.

@@ -13,6 +13,13 @@ type Scrape struct {
 	LastError string `json:"last_error,omitempty"`
 }
 
+func (s *Scrape) writeText(line liner) {
+	line("scrape", "%s reads of the server's own metrics, %s failed; --out and --html have what they said", count(s.Reads), count(s.Errors))
+	if s.Errors > 0 {
+		line("", "  the last: %s", s.LastError)
+	}
+}
+
 const (
 	scrapeEvery = time.Second
 	// scrapeWait is how long one read may take: a server that is busy answers late.

@@ -91,7 +91,7 @@ func (r *SlowReport) figures(add func(string, float64)) {
 		add("baseline-p99", float64(b.P99))
 	}
 	if r.FastP99Ratio > 0 {
-		add("fast_p99_ratio", r.FastP99Ratio)
+		add("fast-p99-ratio", r.FastP99Ratio)
 	}
 	add("slow-disconnected", float64(r.Disconnected))
 	add("slow-missed", float64(r.Missed))

@@ -194,6 +194,9 @@ func (e *StormEvents) writeText(line liner) {
 	line("order", "%s lost of %s, %s duplicates, %s reordered", count(e.Lost), count(e.Expected), count(e.Duplicates), count(e.Reordered))
 	if e.Resume {
 		line("resumed", "%s subscriptions made whole, %s not recoverable", count(e.Recovered), count(e.Unrecovered))
+		if e.Recovered+e.Unrecovered == 0 && e.Deliveries > 0 {
+			line("", "none had a position to resume from: these channels keep no history; have a channel pattern match --channel-prefix")
+		}
 	}
 }
 

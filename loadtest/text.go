@@ -30,7 +30,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	if c.Opened > 0 {
 		line("handshake", "p50 %s  p99 %s  max %s", span(c.Handshake.P50), span(c.Handshake.P99), span(c.Handshake.Max))
 	}
-	if c.Deflated > 0 {
+	if c.DeflateOffered {
 		line("deflate", "agreed on %s of them", count(c.Deflated))
 	}
 	if r.Echo != nil {
@@ -61,11 +61,11 @@ func (r *Report) WriteText(w io.Writer) error {
 		r.Harness.writeText(line)
 	}
 	for _, t := range r.Targets {
-		line("target", "%s (%s): %s of %s opened, %s failed, %s lost", t.URL, t.Address, count(t.Opened), count(t.Wanted), count(t.Failed), count(t.Lost))
+		line("target", "%s (%s): %s, %s failed, %s lost", t.URL, t.Address, openedText(t.Opened, t.Wanted), count(t.Failed), count(t.Lost))
 	}
 	r.writeMembers(line)
-	if s := r.Scrape; s != nil && s.Errors > 0 {
-		line("scrape", "%s of %s reads failed; the last: %s", count(s.Errors), count(s.Reads), s.LastError)
+	if s := r.Scrape; s != nil {
+		s.writeText(line)
 	}
 	r.writeServer(line)
 	for _, f := range r.Failures {
@@ -125,6 +125,9 @@ func (b *BroadcastReport) writeText(line liner) {
 }
 
 func (l *Latency) text() string {
+	if l.Count == 0 {
+		return "none"
+	}
 	return fmt.Sprintf("p50 %s  p90 %s  p99 %s  p99.9 %s  max %s", span(l.P50), span(l.P90), span(l.P99), span(l.P999), span(l.Max))
 }
 
@@ -202,10 +205,13 @@ func span(d time.Duration) string {
 }
 
 func size(bytes int64) string {
-	if bytes < 1<<20 {
+	switch {
+	case bytes < 1<<20:
 		return fmt.Sprintf("%.1f KiB", float64(bytes)/(1<<10))
+	case bytes < 1<<30:
+		return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
 	}
-	return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
+	return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30))
 }
 
 func list(pids []int) string {

@@ -13,8 +13,16 @@ func (r *Report) writeMembers(line liner) {
 		if m.ClockBound > 0 {
 			clock = fmt.Sprintf(", clock %s ± %s", offset(m.ClockOffset), span(m.ClockBound))
 		}
-		line("", "  %s: %s of %s opened, %s lost, %.2f cores, lag p99 %s%s", m.Name, count(m.Opened), count(m.Wanted), count(m.Lost), m.Cores, span(m.LagP99), clock)
+		line("", "  %s: %s, %s lost, %.2f cores, lag p99 %s%s", m.Name, openedText(m.Opened, m.Wanted), count(m.Lost), m.Cores, span(m.LagP99), clock)
 	}
+}
+
+// openedText also says what was opened in the place of what had ended.
+func openedText(opened, wanted int) string {
+	if opened > wanted {
+		return fmt.Sprintf("%s opened for %s places", count(opened), count(wanted))
+	}
+	return fmt.Sprintf("%s of %s opened", count(opened), count(wanted))
 }
 
 // offset writes a duration with its sign.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,9 +20,9 @@ limited it: connections and messages a second, latency from a histogram, the ser
 it runs on this machine), and why connections failed.
 
 Before the first connection it compares what the run needs with what this machine allows, and prints the commands that mend it.
-Ctrl-C ends a run with the report so far. The exit code is 1 when no connection could be opened, replies were corrupt, or find found nothing,
+Ctrl-C ends a run with the report so far. The exit code is 1 when nothing could be opened or measured, replies were corrupt, or find found nothing,
 4 when an expectation failed (--expect), and 3 when diff finds a figure worse.`,
-		Example: `  roost loadtest idle ws://127.0.0.1:8080/ --conns 15k
+		Example: `  roost loadtest idle ws://127.0.0.1:8081/ --conns 15k
   roost loadtest echo ws://127.0.0.1:8081/ --conns 1000 --inflight 16`,
 		Args:                       refuseUnknownCommand,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -49,7 +50,7 @@ func newLoadtestIdleCommand() *cobra.Command {
 memory grew by a connection: user space (its RSS) and the kernel's (slab and socket buffers of this machine) apart.
 Memory that the server kept from earlier connections does not grow again: measure a server that has just been started.`,
 		Example: `  # as fast as 256 handshakes at a time go, then hold for 10 s
-  roost loadtest idle ws://127.0.0.1:8080/ --conns 15k
+  roost loadtest idle ws://127.0.0.1:8081/ --conns 15k
 
   # 5,000 a second, more than one address' ports, and an echo over each at the end
   roost loadtest idle ws://127.0.0.1:8081/ --conns 200k --connect-rate 5k --source-ip 127.0.0.2-127.0.0.60 --verify`,
@@ -130,10 +131,32 @@ func verdict(r *loadtest.Report) error {
 	if f := r.Find; f != nil && f.Found == 0 && !r.Interrupted {
 		return fmt.Errorf("not even %g held: %s: %s", f.From, f.Ended, f.Why)
 	}
+	if why := vain(r); why != "" && !r.Interrupted {
+		return errors.New(why)
+	}
 	for _, f := range r.Failures {
 		if f.Cause == "corrupt" || f.Cause == "protocol" || f.Cause == "pusher-protocol" {
 			return fmt.Errorf("%d connections failed: %s (%s)", f.Count, f.Meaning, f.Example)
 		}
 	}
 	return nil
+}
+
+// vain says why a run whose connections opened measured nothing; "" if it did.
+func vain(r *loadtest.Report) string {
+	switch i, e, b, p := r.Idle, r.Echo, r.Broadcast, r.Push; {
+	case i != nil && i.Standing == 0:
+		return fmt.Sprintf("none of %d connections stood at the end; see the failures above", r.Connections.Opened)
+	case e != nil && e.Messages == 0:
+		return "no message came back: is it an echo server?"
+	case b != nil && b.Deliveries == 0:
+		return "no message came back: is it a server that sends each message to all?"
+	case b != nil && b.Receivers > 1 && b.Deliveries == b.Messages:
+		return "each message came to one connection only: is it an echo server? 'roost echo' sends to all with --broadcast"
+	case p != nil && p.Subscribed == 0:
+		return "no subscription was confirmed: is it a Pusher server, and are app key and secret right?"
+	case p != nil && p.Published == 0:
+		return "no event could be published; see the causes above"
+	}
+	return ""
 }

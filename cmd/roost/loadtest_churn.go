@@ -37,6 +37,7 @@ server holds (memory, descriptors) before the first connection, with all open, a
 				return err
 			}
 			churn.Message = all
+			churn.Echo = churn.Echo || all != nil
 			return shared.run(cmd, args, func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
 				churn.Options = o
 				return churn.Run(ctx)
@@ -47,7 +48,7 @@ server holds (memory, descriptors) before the first connection, with all open, a
 	shared.register(f)
 	duration(f, &churn.Lifetime, "lifetime", 10*time.Second, 365*24*time.Hour, "how long a connection lives on average; the distribution is exponential")
 	share(f, &churn.Abort, "abort", 0, "share of lives that end with an RST, as 10%")
-	f.BoolVar(&churn.Echo, "echo", false, "send one message a life, and want it echoed")
+	f.BoolVar(&churn.Echo, "echo", false, "send one message a life, and want it echoed; so does --message")
 	size(f, &churn.Size, "size", 64, 1, 8<<20, "bytes of that message")
 	message.register(f)
 	f.BoolVar(&churn.Text, "text", false, "send text messages instead of binary ones")

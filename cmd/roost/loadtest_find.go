@@ -26,7 +26,7 @@ measured apart, on the same connections as far as they last. A step fails too wh
 no objective speaks of. It prints every step and what ended the search: the objective, failures, or the harness itself.
 The exit code is 1 when not even --from holds.`,
 		Example: `  roost loadtest find echo ws://127.0.0.1:8081/ --conns 1k --objective 'p99<10ms' --from 1k --to 1m
-  roost loadtest find idle ws://127.0.0.1:8080/ --objective 'handshake-p99<1s' --from 1k --to 1m --source-ip 127.0.0.2-127.0.0.60`,
+  roost loadtest find idle ws://127.0.0.1:8081/ --objective 'handshake-p99<1s' --from 1k --to 1m --source-ip 127.0.0.2-127.0.0.60`,
 		Args:      cobra.ExactArgs(2),
 		ValidArgs: []string{"echo", "broadcast", "idle"},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -44,6 +44,7 @@ The exit code is 1 when not even --from holds.`,
 			})
 		},
 	}
+	shared.alone = "what to try next is not known from parts; --loops uses more cores"
 	f := cmd.Flags()
 	shared.register(f)
 	f.StringArrayVar(&objective, "objective", nil, "what every step has to keep, as 'p99<10ms' (repeatable, required)")

@@ -22,6 +22,7 @@ type loadtestFlags struct {
 	peer                         peerFlags
 	outcome                      outcomeFlags
 	quiet                        bool
+	alone                        string // why the scenario can't be divided; "" if it can
 }
 
 func (l *loadtestFlags) register(f *pflag.FlagSet) {

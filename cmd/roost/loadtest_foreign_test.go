@@ -43,7 +43,7 @@ func TestLoadtestScenariosAgainstOursAndAnotherServer(t *testing.T) {
 	for name, c := range map[string]struct{ mode, args, says string }{
 		"churn":          {"echo", "churn URL --conns 20 --lifetime 100ms --abort 30% --echo --expect loss==0 --expect errors==0 --expect unclean==0", "echoed, one a life; 0 silent"},
 		"slow echo":      {"echo", "slow URL --load echo --conns 10 --slow 20% --rate 100 --expect loss==0 --expect slow-missed==0", "2 of 10, which never read"},
-		"slow broadcast": {"broadcast", "slow URL --conns 10 --slow 10% --read-rate 10k --rate 20 --expect loss==0 --expect fast_p99_ratio>0", "1 of 10, which read 10,000 B"},
+		"slow broadcast": {"broadcast", "slow URL --conns 10 --slow 10% --read-rate 10k --rate 20 --expect loss==0 --expect fast-p99-ratio>0", "1 of 10, which read 10,000 B"},
 		"find echo":      {"echo", "find echo URL --conns 5 --objective loss==0 --from 50 --to 100", "100 messages a second, to 5 %"},
 		"find broadcast": {"broadcast", "find broadcast URL --conns 5 --objective loss==0 --from 10 --to 20", "20 messages a second, to 5 %"},
 		"find idle":      {"echo", "find idle URL --objective errors==0 --from 5 --to 20", "20 connections, to 5 %"},

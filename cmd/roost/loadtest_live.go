@@ -51,7 +51,7 @@ func (l *liveLines) progress(p loadtest.Progress) {
 	}
 	text := fmt.Sprintf("%s %.1f s", p.Stage, p.Elapsed.Seconds())
 	if p.Of > 0 {
-		text += fmt.Sprintf(" of %.0f", p.Of.Seconds())
+		text += fmt.Sprintf(" of %.3g", p.Of.Seconds())
 	}
 	text += fmt.Sprintf(": %d open, %d failed", p.Open, p.Failed)
 	if since := now.Sub(l.lastAt).Seconds(); p.Stage == l.stage && since > 0 {

@@ -37,7 +37,12 @@ func (l *loadtestFlags) run(cmd *cobra.Command, urls []string, scenario runScena
 		p.report, err = scenario(cmd.Context(), o)
 		return err
 	}
-	if l.agents.agents > 0 && l.procs > 1 {
+	switch {
+	case l.alone != "" && l.procs > 1:
+		return usagef("--procs %d: %s runs in one process: %s", l.procs, cmd.Name(), l.alone)
+	case l.alone != "" && l.agents.agents > 0:
+		return usagef("--agents %d: %s runs in one process: %s", l.agents.agents, cmd.Name(), l.alone)
+	case l.agents.agents > 0 && l.procs > 1:
 		return usagef("--agents and --procs: start several agents on a machine instead")
 	}
 	ctx, stop := untilInterrupted(cmd.Context(), cmd.ErrOrStderr())

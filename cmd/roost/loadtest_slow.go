@@ -28,7 +28,7 @@ The load is a broadcast (one connection sends, the server sends to all), or with
   roost loadtest slow ws://127.0.0.1:8081/ --conns 1k --slow 5% --rate 50 --size 4KiB
 
   # in CI: nine that read do not wait for one that does not
-  roost loadtest slow ws://127.0.0.1:8081/ --slow 10% --expect 'fast_p99_ratio<2' --expect 'loss==0'`,
+  roost loadtest slow ws://127.0.0.1:8081/ --slow 10% --expect 'fast-p99-ratio<2' --expect 'loss==0'`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			slow.Rate, slow.ReadRate, slow.Echo = float64(rate), float64(readRate), load == "echo"
@@ -38,6 +38,7 @@ The load is a broadcast (one connection sends, the server sends to all), or with
 			})
 		},
 	}
+	shared.alone = "its phases begin and end together; --loops uses more cores"
 	f := cmd.Flags()
 	shared.register(f)
 	load = "broadcast"

@@ -84,6 +84,22 @@ func TestLoadtestWithoutAServerExitsWith1AndSaysWhy(t *testing.T) {
 	}
 }
 
+func TestLoadtestThatMeasuredNothingExitsWith1AndSaysWhy(t *testing.T) {
+	_, echo := startEcho(t)
+	_, pushes, _ := startServe(t)
+	short := []string{"--conns", "5", "--quiet"}
+	for says, args := range map[string][]string{
+		"is it an echo server?":         {"broadcast", echo, "--duration", "200ms", "--warmup", "0s"},
+		"no subscription was confirmed": {"push", echo, "--duration", "200ms", "--warmup", "0s", "--app-id", "1", "--app-key", "k", "--app-secret", "s"},
+		"none of 5 connections stood":   {"idle", "ws://" + strings.TrimPrefix(pushes, "http://"), "--hold", "200ms"},
+	} {
+		code, stdout, stderr := runRoost(t, nil, append(append([]string{"loadtest"}, args...), short...)...)
+		if code != exitFailure || !strings.Contains(stderr, says) {
+			t.Errorf("%v: exit code %d, stderr lacks %q: %q\n%s", args, code, says, stderr, stdout)
+		}
+	}
+}
+
 func TestLoadtestUsageErrorsExitWith2(t *testing.T) {
 	const url = "ws://127.0.0.1:9/"
 	for _, c := range []struct {
@@ -106,6 +122,9 @@ func TestLoadtestUsageErrorsExitWith2(t *testing.T) {
 		{[]string{"idle", url, "--ca", "/nonexistent"}, "/nonexistent"},
 		{[]string{"echo", url, "--size", "3"}, "at least 20"},
 		{[]string{"echo", url, "--size", "26", "--text"}, "at least 27"},
+		{[]string{"find", "echo", url, "--procs", "2"}, "--procs 2: find runs in one process"},
+		{[]string{"slow", url, "--agents", "3"}, "--agents 3: slow runs in one process"},
+		{[]string{"broadcast", url, "--agents", "3"}, "--agents 3: broadcast runs in one process"},
 	} {
 		code, _, stderr := runRoost(t, nil, append([]string{"loadtest"}, c.args...)...)
 		if code != exitUsage || !strings.Contains(stderr, c.says) {
