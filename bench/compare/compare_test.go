@@ -28,3 +28,19 @@ func TestChooseRefusesAnUnknownName(t *testing.T) {
 		t.Errorf("choose = %v, %v; want limit and gws, in the order of the list", got, err)
 	}
 }
+
+func TestSettingsShareThePlainRunOfTheirWork(t *testing.T) {
+	groups := jobsOf([]setting{{Flags: "-a", Work: "connect"}, {Flags: "-b", Work: "connect"}, {Flags: "-a", Work: "idle"}, {Work: "echo-tls", Base: "echo-plain"}})
+	runs := 0
+	for _, g := range groups {
+		runs += len(g)
+	}
+	if len(groups) != 4 || runs != 7 {
+		t.Errorf("%v: %d groups of %d runs; want a plain run for connect, idle and echo-plain, and 4 others", groups, len(groups), runs)
+	}
+	for _, s := range tuning() {
+		if s.work().Name != s.Work || s.plain().work().Name == "" {
+			t.Errorf("%+v is of no work", s)
+		}
+	}
+}

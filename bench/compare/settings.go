@@ -62,27 +62,28 @@ func measureSettings(ctx context.Context, o options, list []setting) (r Settings
 	for round := range o.rounds {
 		done := make(map[setting]Sample)
 		for _, group := range jobs {
+			if group[0].work().Idle && round > 0 {
+				continue // bytes hardly differ from round to round
+			}
 			for i := range group {
 				job := group[(i+round)%len(group)]
 				port++
-				done[job] = job.run(ctx, o, port)
-				done[job] = numbered(done[job], round)
-				log.Printf("round %d/%d  %-12s %-22s %s", round+1, o.rounds, job.Work, job.Flags, done[job])
+				sample := job.run(ctx, o, port)
+				sample.Round = round
+				done[job] = sample
+				log.Printf("round %d/%d  %-12s %-22s %s", round+1, o.rounds, job.Work, job.Flags, sample)
 				if ctx.Err() != nil {
 					return r
 				}
 			}
 		}
 		for _, t := range r.Trials {
-			t.Plain, t.With = append(t.Plain, done[t.plain()]), append(t.With, done[t.job()])
+			if with, ok := done[t.job()]; ok {
+				t.Plain, t.With = append(t.Plain, done[t.plain()]), append(t.With, with)
+			}
 		}
 	}
 	return r
-}
-
-func numbered(s Sample, round int) Sample {
-	s.Round = round
-	return s
 }
 
 // job is s without what only says how it is compared.
@@ -109,8 +110,11 @@ func (s setting) run(ctx context.Context, o options, port int) Sample {
 	if s.Cores != "" {
 		o.serverCPU = s.Cores
 	}
-	i := slices.IndexFunc(works(), func(w work) bool { return w.Name == s.Work })
-	return runOnce(ctx, o, server{Name: strings.TrimSpace("roost " + s.Flags), Kind: "roost", args: s.Flags}, works()[i], port)
+	return runOnce(ctx, o, server{Name: strings.TrimSpace("roost " + s.Flags), Kind: "roost", args: s.Flags}, s.work(), port)
+}
+
+func (s setting) work() work {
+	return works()[slices.IndexFunc(works(), func(w work) bool { return w.Name == s.Work })]
 }
 
 // write leaves name.json and name.md in dir.
