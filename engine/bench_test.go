@@ -60,7 +60,7 @@ type bench struct {
 	l *loop
 }
 
-func newBench(b *testing.B, h Handler) *bench {
+func newBench(b testing.TB, h Handler) *bench {
 	k := &still{}
 	cfg := Config{Loops: 1, Dispatch: DispatchLoop, Logger: slog.New(slog.DiscardHandler)}
 	if err := cfg.fill(); err != nil {
@@ -101,6 +101,8 @@ func (w *bench) turn(c *Conn) {
 	w.l.dispatch()
 }
 
+var echoing = Handler{Message: func(c *Conn, m Message) { _ = c.Send(m.Opcode(), m.Data) }}
+
 // frames is n masked messages of so many bytes.
 func frames(n, size int, op Opcode) (in []byte) {
 	h := codec.Header{Opcode: op, Fin: true, Masked: true, Mask: [4]byte{1, 2, 3, 4}, Length: int64(size)}
@@ -115,7 +117,7 @@ func frames(n, size int, op Opcode) (in []byte) {
 func BenchmarkTurn(b *testing.B) {
 	for _, one := range []struct{ messages, size int }{{1, 64}, {16, 64}, {64, 16}, {1, 16 << 10}} {
 		b.Run(fmt.Sprintf("%dx%d", one.messages, one.size), func(b *testing.B) {
-			w := newBench(b, Handler{Message: func(c *Conn, m Message) { _ = c.Send(m.Opcode(), m.Data) }})
+			w := newBench(b, echoing)
 			c := w.upgraded(5)
 			w.k.input = frames(one.messages, one.size, Binary)
 			w.k.taken = 0
