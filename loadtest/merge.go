@@ -15,7 +15,7 @@ import (
 // taken once, from the first part that saw them. A part's clock is taken
 // as it is: who knows that it is off corrects its Started before.
 //
-// Errors wrap [ErrOptions]: no parts, parts of different runs, or latencies without a histogram. The
+// Errors wrap [ErrOptions]: no parts, parts of different runs, times that no run has, or latencies without a histogram. The
 // parts must not be used afterwards.
 //
 // A scenario takes part in it by a method merge on its report, called with the
@@ -25,6 +25,9 @@ import (
 func Merge(parts []*Report) (*Report, error) {
 	if len(parts) == 0 {
 		return nil, invalid("no reports to merge")
+	}
+	if err := checkTimes(parts); err != nil {
+		return nil, err
 	}
 	memory, samples := memoryOf(parts), mergeSamples(parts)
 	all := *parts[0]

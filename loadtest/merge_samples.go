@@ -7,6 +7,26 @@ import (
 	"time"
 )
 
+// maxAxis is longer than any run. Times beyond it were not written by one, and would
+// make an axis without an end.
+const maxAxis = 10 * 365 * 24 * time.Hour
+
+// checkTimes refuses parts whose samples have no place on a common axis. They may come
+// from other machines.
+func checkTimes(parts []*Report) error {
+	for _, p := range parts {
+		if apart := p.Started.Sub(parts[0].Started).Abs(); apart > maxAxis {
+			return invalid("parts that began %v apart are not of one run", apart)
+		}
+		for _, s := range p.Samples {
+			if s.At < 0 || s.At > maxAxis || s.Length < 0 || s.Length > maxAxis {
+				return invalid("a sample of %v that ended after %v: no run has it", s.Length, s.At)
+			}
+		}
+	}
+	return nil
+}
+
 // mergeSamples lays the parts' samples on one time axis, which begins with the
 // first part, in intervals as long as the longest. What a sample counted is spread
 // evenly over its length; percentiles are the highest of the parts', as in
@@ -31,6 +51,7 @@ func mergeSamples(parts []*Report) []Sample {
 			every = max(every, s.Length)
 		}
 	}
+	every = max(every, end/maxSamples)
 	merged := []Sample{}
 	for at := time.Duration(0); at < end; at += every {
 		merged = append(merged, mergeAt(tracks, at, min(at+every, end)))

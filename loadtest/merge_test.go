@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +73,10 @@ func TestMergeRefusesWhatIsNotOfOneRun(t *testing.T) {
 	damaged.Echo.Latency.Histogram = "HISTFAAA"
 	other := recorded(t, now, 1, 2)
 	other.Scenario = "idle"
-	for says, b := range map[string]*Report{"no histogram": sent(t, bare), "histogram:": sent(t, damaged), "not of one run": other} {
+	// One of these would have made an axis of 292 years, a sample a second.
+	late, long := recorded(t, now, 1, 2), recorded(t, now.AddDate(-20, 0, 0), 1, 2)
+	late.Samples = append(late.Samples, Sample{At: math.MaxInt64, Length: 1})
+	for says, b := range map[string]*Report{"no run has it": late, "apart": long, "no histogram": sent(t, bare), "histogram:": sent(t, damaged), "not of one run": other} {
 		_, err := Merge([]*Report{recorded(t, now, 1, 2), b})
 		if !errors.Is(err, ErrOptions) || !strings.Contains(err.Error(), says) {
 			t.Errorf("error %v, want one that says %q", err, says)

@@ -84,3 +84,36 @@ func FuzzAPIBody(f *testing.F) {
 		}
 	})
 }
+
+// FuzzAPIQuery: a signed question is answered, or refused with a status from 400 and
+// an error that is JSON, whatever its path and query are.
+func FuzzAPIQuery(f *testing.F) {
+	for _, s := range []string{"", "news", "presence-a", "presence-a/users", "%00", "%zz", "..", "a/b/c"} {
+		for _, q := range []string{"", "info=user_count", "filter_by_prefix=presence-&info=user_count,subscription_count", "info=%00&filter_by_prefix=%ff", "a=1&a=2", "x%"} {
+			f.Add(s, q)
+		}
+	}
+	s, err := push.New(push.Options{App: app})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, name, query string) {
+		path := "/apps/3/channels/" + name
+		at := &url.URL{Path: path}
+		q, err := url.ParseQuery(query)
+		if err != nil {
+			return
+		}
+		q.Set("auth_key", app.Key)
+		q.Set("auth_version", "1.0")
+		q.Set("auth_timestamp", strconv.FormatInt(time.Now().Unix(), 10))
+		q.Del("auth_signature")
+		q.Set("auth_signature", protocol.SignRequest(app.Secret, "GET", path, q))
+		at.RawQuery = q.Encode()
+		w := httptest.NewRecorder()
+		s.HTTP().ServeHTTP(w, &http.Request{Method: "GET", URL: at, Host: "localhost", RequestURI: at.RequestURI(), Header: http.Header{}, Body: http.NoBody})
+		if w.Code >= 500 || w.Code == 200 && !json.Valid(w.Body.Bytes()) {
+			t.Fatalf("%q %q: %d %s", name, query, w.Code, w.Body)
+		}
+	})
+}

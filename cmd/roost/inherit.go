@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"strconv"
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/roost-ws/roost/internal/sock"
@@ -24,12 +26,26 @@ func (l *launch) inherit() error {
 		l.fds = l.from.fds
 		return nil
 	}
+	if err := checkActivation(os.Getenv("LISTEN_FDS")); err != nil {
+		return err
+	}
 	for _, f := range activation.Files(true) {
 		fd, err := sock.Dup(int(f.Fd()))
 		if err = errors.Join(err, f.Close()); err != nil {
 			return fmt.Errorf("descriptor %s from the service manager (LISTEN_FDS): %w", f.Name(), err)
 		}
 		l.fds = append(l.fds, fd)
+	}
+	return nil
+}
+
+// maxActivated bounds the sockets of one service: memory is taken for as many as
+// LISTEN_FDS says.
+const maxActivated = 1024
+
+func checkActivation(fds string) error {
+	if n, err := strconv.Atoi(fds); err == nil && n > maxActivated {
+		return fmt.Errorf("LISTEN_FDS=%d: want at most %d sockets from the service manager", n, maxActivated)
 	}
 	return nil
 }

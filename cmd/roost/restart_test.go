@@ -282,3 +282,16 @@ func startActivated(t *testing.T, l net.Listener, more ...string) *process {
 	cmd.Path, cmd.ExtraFiles = "/bin/sh", []*os.File{f}
 	return startProcess(t, cmd)
 }
+
+// LISTEN_FDS says for how many sockets memory is taken, before any is looked at.
+func TestActivationRefusesSocketsThatThereAreNot(t *testing.T) {
+	for fds, want := range map[string]string{"4611686018427387904": "at most 1024", "1025": "at most 1024", "2": "(LISTEN_FDS)"} {
+		cmd := roostCommand(t, []string{"LISTEN_FDS=" + fds}, "echo", "--addr", "127.0.0.1:0")
+		cmd.Args = append([]string{"sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+		cmd.Path = "/bin/sh"
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), want) || strings.Contains(string(out), "goroutine ") {
+			t.Errorf("LISTEN_FDS=%s: %v, want a word of %q:\n%s", fds, err, want, out)
+		}
+	}
+}
