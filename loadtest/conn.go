@@ -104,6 +104,9 @@ func (l *loop) read(c *conn, hangup bool) {
 			return
 		}
 		l.now = l.clock()
+		if l.cameAt != nil {
+			l.cameAt[c.slot] = l.now
+		}
 		in := l.in[:n]
 		if c.state == connShaking {
 			in = l.answer(c, in)

@@ -44,6 +44,7 @@ const (
 	causeLostReset
 	causeLostEOF
 	causeLostTimeout
+	causeSilent
 	causeClosed
 	causeProtocol
 	causeTooBig
@@ -85,6 +86,7 @@ var causes = [...]causeText{
 	causeLostReset:   {"lost-reset", "an open connection was reset", "see the server's log: a crash, a restart, a slow-client limit"},
 	causeLostEOF:     {"lost", "an open connection ended without a close frame", "see the server's log: a crash, an idle timeout, a proxy's timeout"},
 	causeLostTimeout: {"lost-timeout", "an open connection timed out: its packets are not acknowledged", "look for packet loss, and for a server that is stopped"},
+	causeSilent:      {"silent", "an open connection answered no ping", "look whether the server is stopped or overloaded, or its machine gone"},
 	causeClosed:      {"closed-by-server", "the server closed an open connection with this code", "see the server's log and its idle timeout"},
 	causeProtocol:    {"protocol", "the server sent what RFC 6455 forbids", "this is a bug of the server or of something between: keep the example"},
 	causeTooBig:      {"too-big", "the server sent a larger message than this scenario awaits", "is it the right server? Echoes are as large as what was sent"},

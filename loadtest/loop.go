@@ -63,6 +63,7 @@ type loop struct {
 	bytes  codec.Bytes
 	limits codec.Limits
 	spare  []*held
+	cameAt []int64 // by slot, when anything came last; nil when nobody asks
 	events []poller.Event
 	random uint64
 	head   codec.Response

@@ -35,9 +35,7 @@ type pusher struct {
 	refused  int               // subscriptions
 	epochs   []string          // [0] is none
 	epochOf  map[string]uint32 //
-	alive    time.Duration     // how often a connection has to speak
-	nextPing int64
-	pinged   int // slot
+	alive    keepalive
 
 	frame                                         pusherFrame
 	heard, duplicates, reordered                  uint64 // events
@@ -56,9 +54,10 @@ const activityTimeout = 120 * time.Second
 func newPusher(l *loop, p *Pusher, s *eventStamp) *pusher {
 	h := &pusher{
 		loop: l, p: p, stamp: s, conns: make([]pusherConn, len(l.conns)), subs: make([]subscription, len(l.conns)*p.Subscriptions),
-		epochs: []string{""}, epochOf: make(map[string]uint32), alive: activityTimeout, nextPing: never,
+		epochs: []string{""}, epochOf: make(map[string]uint32),
 		corrected: newLatency(), raw: newLatency(), first: newLatency(), median: newLatency(), last: newLatency(), baseline: newLatency(),
 	}
+	h.alive = keepalive{loop: l, every: activityTimeout / 2, next: never, ping: h.ping}
 	return h
 }
 

@@ -19,12 +19,10 @@ func (h *pusher) greeted(c *conn, f *pusherFrame) error {
 	}
 	h.conns[c.slot] = pusherConn{greeted: true}
 	if d := time.Duration(hello.Activity) * time.Second; d > 0 {
-		h.alive = min(h.alive, d)
+		// Each speaks twice as often as it has to: servers that are not asked to ping end those that are silent.
+		h.alive.every = min(h.alive.every, d/2)
 	}
-	if h.nextPing == never {
-		h.nextPing = h.now + h.pingsApart()
-		h.due = min(h.due, h.nextPing)
-	}
+	h.alive.begin()
 	id := h.number(c)
 	for j := range h.p.Subscriptions {
 		sub := &h.subs[int(c.slot)*h.p.Subscriptions+j]
@@ -130,29 +128,17 @@ func (h *pusher) closed(c *conn) {
 	}
 }
 
-// pingsApart spreads pings over the loop's connections, so that each speaks twice as often as it
-// has to: servers that are not asked to ping end those that are silent.
-func (h *pusher) pingsApart() int64 {
-	return max(1, int64(h.alive/2)/int64(len(h.conns)))
-}
-
 var pingFrame = []byte(`{"event":"pusher:ping","data":{}}`)
 
-// tick pings those whose turn it is.
-func (h *pusher) tick() int64 {
-	for range sendsPerTick {
-		if h.now < h.nextPing {
-			return h.nextPing
-		}
-		if c := &h.loop.conns[h.pinged]; c.state == connOpen && h.conns[h.pinged].greeted {
-			h.say(c, codec.Text, pingFrame)
-			h.flush(c)
-		}
-		h.pinged = (h.pinged + 1) % len(h.conns)
-		h.nextPing += h.pingsApart()
+// ping asks for an answer, in the protocol's own way.
+func (h *pusher) ping(c *conn) {
+	if h.conns[c.slot].greeted {
+		h.say(c, codec.Text, pingFrame)
+		h.flush(c)
 	}
-	return h.now
 }
+
+func (h *pusher) tick() int64 { return h.alive.tick() }
 
 // enlist makes what was confirmed count, and adds it to the channels' receivers. No loop
 // may have the schedule yet.

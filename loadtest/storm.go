@@ -22,6 +22,10 @@ type Storm struct {
 	Server bool
 	Kill   func() error
 
+	// Ping, when above 0, is how often each connection is pinged; one that answers nothing is ended and comes back,
+	// as one would at a server that is stopped. At a Pusher server 0 is half of the activity timeout that it names.
+	Ping time.Duration
+
 	MinBackoff time.Duration // bound of the wait before the first attempt, drawn from 0 up (full jitter); 0 = 100 ms
 	MaxBackoff time.Duration // each failure doubles the bound up to this; 0 = 5 s
 	Herd       bool          // no wait before the first attempt, and MinBackoff after failures
@@ -37,8 +41,8 @@ func (o *Storm) normalize() error {
 	switch {
 	case o.MinBackoff < 0 || o.MaxBackoff < o.MinBackoff:
 		return invalid("a backoff from %v to %v: want it to rise", o.MinBackoff, o.MaxBackoff)
-	case o.Before < 0 || o.After < 0 || o.Limit < 0:
-		return invalid("times before and after the cut, and the limit, must not be negative")
+	case o.Before < 0 || o.After < 0 || o.Limit < 0 || o.Ping < 0:
+		return invalid("times before and after the cut, the limit, and the time between pings must not be negative")
 	case o.Kill != nil && !o.Server:
 		return invalid("a server to end, and connections that are cut by us: want one of them")
 	case o.Pusher == nil:
@@ -105,6 +109,7 @@ func (m *stormRun) script(l *loop) script {
 		s.h.stands = s.back
 		m.pushers = append(m.pushers, s.h)
 	}
+	s.keep()
 	m.scripts = append(m.scripts, s)
 	return s
 }

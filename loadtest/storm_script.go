@@ -23,6 +23,7 @@ type storm struct {
 	h     *pusher // nil on servers of which nothing but WebSockets is known
 	state []stormConn
 	queue returns
+	alive *keepalive // the pusher's where there is one; nil when nothing is pinged
 
 	braced   bool
 	cutAt    int64
@@ -38,7 +39,33 @@ type storm struct {
 // dialTick is how finely attempts are counted, to find the worst second.
 const dialTick = 100 * time.Millisecond
 
+// keep has connections be pinged, and the silent ones ended.
+func (s *storm) keep() {
+	switch {
+	case s.h != nil:
+		s.alive = &s.h.alive
+	case s.o.Ping > 0:
+		s.alive = &keepalive{loop: s.loop, every: s.o.Ping, next: never, ping: s.ping}
+	default:
+		return
+	}
+	s.cameAt = make([]int64, len(s.conns))
+	if s.o.Ping > 0 {
+		s.alive.every = min(s.alive.every, s.o.Ping)
+	}
+}
+
+func (s *storm) ping(c *conn) {
+	s.out = codec.AppendFrame(s.out, s.header(codec.Ping), nil)
+	s.flush(c)
+}
+
 func (s *storm) begin() {
+	if s.alive != nil {
+		s.now = s.clock()
+		s.alive.begin()
+	}
+
 	for i := range s.conns {
 		s.state[i].takesPart = s.conns[i].state == connOpen
 	}
@@ -159,8 +186,8 @@ func (s *storm) backoff(failed uint16) int64 {
 
 func (s *storm) tick() int64 {
 	next := int64(never)
-	if s.h != nil {
-		next = s.h.tick()
+	if s.alive != nil {
+		next = s.alive.tick()
 	}
 	for len(s.queue) > 0 && s.queue[0].at <= s.now {
 		c := &s.conns[priority.Pop(&s.queue).(homecoming).slot]

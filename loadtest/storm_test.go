@@ -99,6 +99,42 @@ func TestConnectionsOfAServerThatDiesGoToTheNext(t *testing.T) {
 	}
 }
 
+// A server that is stopped closes nothing, and its kernel goes on to acknowledge.
+func TestConnectionsOfAServerThatFallsSilentGoToTheNext(t *testing.T) {
+	var stopped atomic.Bool
+	one := serveHTTP(t, func(w http.ResponseWriter, r *http.Request) {
+		if stopped.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		var u websocket.Upgrader
+		c, err := u.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		c.SetPingHandler(func(text string) error {
+			if stopped.Load() {
+				return nil
+			}
+			return c.WriteControl(websocket.PongMessage, []byte(text), time.Now().Add(soon))
+		})
+		echoAll(c)
+	})
+	two := serve(t, echoAll)
+	r, all := runStorm(t, one, 20, Storm{Options: Options{More: []string{two}}, Server: true, Ping: 200 * time.Millisecond,
+		Kill: func() error { stopped.Store(true); return nil }})
+	silent := 0
+	for _, f := range all.Failures {
+		if f.Cause == "silent" {
+			silent = f.Count
+		}
+	}
+	if r.Cut != 10 || r.Returned != 10 || silent != 10 || r.Back100 < 200*time.Millisecond {
+		t.Errorf("%+v, failures %+v; want 10 silent ones, back at the second", r, all.Failures)
+	}
+}
+
 func TestWhoeverCannotComeBackIsCounted(t *testing.T) {
 	url, _, end := mortal(t)
 	r, _ := runStorm(t, url, 5, Storm{Server: true, Kill: func() error { end(); return nil }, Limit: 1500 * time.Millisecond})

@@ -68,6 +68,7 @@ the last position that they had (Roost's addition to the protocol), and each sub
 	f.Var(&choice[string]{&cut, []string{"client", "server"}, []string{"client", "server"}}, "cut", "reset all connections, or wait for the server to end them")
 	f.IntVar(&kill, "kill-pid", 0, "end the connections by sending --signal to this `process`")
 	f.StringVar(&signal, "signal", "KILL", "`name` of the signal, such as KILL or TERM")
+	duration(f, &storm.Ping, "ping", 0, time.Hour, "ping each connection so often, and count one that answers nothing as cut (Pusher servers: half of their activity timeout)")
 	duration(f, &storm.MinBackoff, "backoff", 100*time.Millisecond, time.Hour, "bound of the wait before the first attempt; each failure doubles it")
 	duration(f, &storm.MaxBackoff, "backoff-max", 5*time.Second, time.Hour, "largest bound of a wait")
 	f.BoolVar(&storm.Herd, "herd", false, "come back at once, without backoff and jitter")
