@@ -58,6 +58,14 @@ func TestReadmeShowsTheExample(t *testing.T) {
 	}
 }
 
+func TestGettingStartedShowsTheExample(t *testing.T) {
+	t.Parallel()
+	_, code, _ := strings.Cut(read(t, "docs/examples/push/main.go"), "// Command push subscribes to a channel and publishes to it.\n")
+	if !strings.Contains(read(t, "docs/getting-started.md"), "```go\n"+code+"```\n") {
+		t.Error("docs/getting-started.md does not hold docs/examples/push/main.go as it is")
+	}
+}
+
 var flagName = regexp.MustCompile(`--([a-z][a-z0-9-]*)`)
 
 // Every flag of the servers is explained, and none that there is not.

@@ -71,3 +71,18 @@ func TestWithoutDockerDoesWhatTheDockerfileDoes(t *testing.T) {
 		t.Errorf("the Dockerfile builds by %q, without-docker by %q", image, script)
 	}
 }
+
+func TestTheMigratedSettingsAreGood(t *testing.T) {
+	page, err := os.ReadFile("../../docs/migrating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, yaml, _ := strings.Cut(string(page), "```yaml\n")
+	yaml, _, ok := strings.Cut(yaml, "```\n")
+	if !ok {
+		t.Fatal("the page has no settings")
+	}
+	if code, stdout, stderr := runRoost(t, nil, "serve", "--config", settingsFile(t, yaml), "--check-config"); code != 0 {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+	}
+}
