@@ -210,3 +210,24 @@ func BenchmarkPusherEvent(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkFeed is what one read brought, eight events, from decoding to the figures.
+func BenchmarkFeed(b *testing.B) {
+	h, s := receivers(b, 1, Pusher{})
+	s.came, h.loop.script = nil, h
+	c := &h.loop.conns[0]
+	c.state = connOpen
+	var in []byte
+	for i := range uint32(8) {
+		frame := eventFrame(nil, h, eventHead{seq: i, number: i})
+		in = codec.AppendFrame(in, codec.Header{Opcode: codec.Text, Fin: true, Length: int64(len(frame))}, frame)
+	}
+	b.SetBytes(int64(len(in)))
+	b.ReportAllocs()
+	for b.Loop() {
+		h.subs[0].order = sequence{} // all of them are new to it
+		if h.loop.feed(c, in); c.state != connOpen {
+			b.Fatal("the connection ended")
+		}
+	}
+}
