@@ -48,8 +48,10 @@ func (a *app) event(p *publication) (*Event, *httpError) {
 	if err := a.checkEvent(e); err != nil {
 		return nil, err.(*httpError)
 	}
-	if _, err := a.infoOf(e.Channels, p.Info); err != nil {
-		return nil, err
+	if p.Info != "" {
+		if _, err := a.infoOf(e.Channels, p.Info); err != nil {
+			return nil, err
+		}
 	}
 	return e, nil
 }
@@ -79,7 +81,10 @@ func (a *app) checkEvent(e *Event) error {
 	if len(unique) > 1 && slices.ContainsFunc(unique, protocol.IsEncrypted) {
 		return httpErrorf(http.StatusBadRequest, "an event for an encrypted channel can have no other channel: each has a key of its own")
 	}
-	if _, ok := parseSocketID(e.Except); e.Except != "" && !ok {
+	if e.Except == "" {
+		return nil
+	}
+	if _, ok := parseSocketID(e.Except); !ok {
 		return httpErrorf(http.StatusBadRequest, "socket_id %q is none: it looks like 1234.5678", clip(e.Except))
 	}
 	return nil

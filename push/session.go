@@ -11,14 +11,14 @@ import (
 // session is what a connection has from its greeting to its end: its Conn's
 // Data. What changes belongs to the handler, which runs once at a time.
 type session struct {
-	app    *app     // never changes, as id and legacy
-	id     socketID //
-	legacy bool     // doesn't read close codes
+	app     *app        // never changes, as id and legacy
+	id      socketID    //
+	legacy  bool        // doesn't read close codes
+	resumes atomic.Bool // it was subscribed to a channel with history; any goroutine reads it
 
 	messages bucket
 	events   bucket // client events
 	subs     []membership
-	resumes  atomic.Bool // it was subscribed to a channel with history; any goroutine reads it
 	user     *user       // signed in as; nil when not
 	auth     *time.Timer // of AuthTimeout, while it runs
 }

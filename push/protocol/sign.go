@@ -15,7 +15,7 @@ import (
 // on a line. The query is every parameter but auth_signature, keys in lower
 // case, sorted by key, values not escaped.
 func SignRequest(secret, method, path string, query url.Values) string {
-	var pairs []string
+	pairs := make([]string, 0, len(query))
 	for key, values := range query {
 		if key == "auth_signature" {
 			continue
