@@ -156,7 +156,7 @@ func (m *stormRun) publish() (err error) {
 }
 
 // cutTime is how long after the first connection that ends with its server others are
-// counted as cut with it.
+// counted as cut with it. Those of a silent one are found within the time between pings.
 const cutTime = time.Second
 
 // cut cuts all connections, or waits until they are cut.
@@ -174,9 +174,12 @@ func (m *stormRun) cut() error {
 		}
 	}
 	for begun := time.Now(); time.Since(begun) < m.Limit; {
-		first := int64(never)
-		d.each(func(l *loop) { first = min(first, m.scripts[l.index].firstCut()) })
-		if wait := first + int64(cutTime) - d.plan.clock(); first < never && wait <= 0 {
+		first, all := int64(never), cutTime
+		d.each(func(l *loop) {
+			first = min(first, m.scripts[l.index].firstCut())
+			all = max(all, m.scripts[l.index].silence)
+		})
+		if first < never && d.plan.clock()-first >= int64(all) {
 			if m.Kill == nil { // nobody knows better when it began
 				d.each(func(l *loop) { m.scripts[l.index].cutAt = first })
 			}

@@ -27,10 +27,11 @@ type storm struct {
 
 	braced   bool
 	cutAt    int64
-	first    int64 // when the first was cut; 0 before
-	cut      int   // connections
-	away     int   // of these, not back and not given up
-	gaveUp   int   // of these, told by the server not to come back
+	first    int64         // when the first was cut; 0 before
+	cut      int           // connections
+	away     int           // of these, not back and not given up
+	silence  time.Duration // between pings, once one was not answered
+	gaveUp   int           // of these, told by the server not to come back
 	attempts int
 	dials    []uint32 // attempts by dialTick since the cut
 	times    *latency // from the cut to being back
@@ -147,6 +148,9 @@ func (s *storm) ended(c *conn, _ connState, err error) {
 	} else {
 		st.failed++
 		s.divert(c)
+	}
+	if f := (*failure)(nil); errors.As(err, &f) && f.cause == causeSilent {
+		s.silence = s.alive.every
 	}
 	code := closeCode(err)
 	if terminal(code) {
