@@ -65,6 +65,7 @@ func TestBroadcastTellsFirstMedianAndLast(t *testing.T) {
 }
 
 func TestBroadcastCountsLossDuplicatesAndOrderExactly(t *testing.T) {
+	t.Parallel()
 	var held func()
 	url := hub(t, func(receiver, message int, send func()) {
 		switch {

@@ -81,3 +81,13 @@ func (e *ChurnEcho) merge(o *ChurnEcho) error {
 	e.Silent += o.Silent
 	return e.Latency.merge(&o.Latency)
 }
+
+func (r *ChurnReport) add(c *churnCounts) {
+	r.Opened += c.opened
+	r.Failed += c.failed
+	r.Lost += c.lost
+	r.Closed += c.closed
+	r.Aborted += c.aborted
+	r.Unanswered += c.unanswered
+	r.Lingering += c.lingering
+}

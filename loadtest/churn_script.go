@@ -50,16 +50,6 @@ type churnCounts struct {
 	opened, failed, lost, closed, aborted, unanswered, lingering, silent uint64
 }
 
-func (r *ChurnReport) add(c *churnCounts) {
-	r.Opened += c.opened
-	r.Failed += c.failed
-	r.Lost += c.lost
-	r.Closed += c.closed
-	r.Aborted += c.aborted
-	r.Unanswered += c.unanswered
-	r.Lingering += c.lingering
-}
-
 const (
 	retryAfter    = int64(100 * time.Millisecond)
 	deathsPerTick = 256

@@ -19,6 +19,7 @@ import (
 const measured = 300 * time.Millisecond
 
 func TestEchoOfEveryShape(t *testing.T) {
+	t.Parallel()
 	url := serve(t, echoAll)
 	for _, e := range []Echo{
 		{Size: 64, InFlight: 1},
@@ -155,6 +156,7 @@ func TestUnansweredCountsWithItsAge(t *testing.T) {
 // The server sends its answers byte by byte, so that every header and every
 // frame comes in parts.
 func TestAnswersInPartsAreWhole(t *testing.T) {
+	t.Parallel()
 	url := rawServer(t, func(c *net.TCPConn) {
 		go func() {
 			defer c.Close()

@@ -223,6 +223,18 @@ func (f *failures) merge(o *failures) {
 	}
 }
 
+// since are the failures that came after before.
+func (f *failures) since(before failures) []Failure {
+	var diff failures
+	diff.merge(f)
+	for key, e := range before.m {
+		if diff.m[key].Count -= e.Count; diff.m[key].Count == 0 {
+			delete(diff.m, key)
+		}
+	}
+	return diff.list()
+}
+
 // list is the most frequent first.
 func (f *failures) list() []Failure {
 	all := make([]Failure, 0, len(f.m))

@@ -42,6 +42,7 @@ func answers(text string) func(*net.TCPConn) {
 }
 
 func TestFailuresOfHandshakesByCause(t *testing.T) {
+	t.Parallel()
 	refused := func(t *testing.T) string {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		must(t, err)
@@ -94,6 +95,7 @@ func TestFailuresOfHandshakesByCause(t *testing.T) {
 }
 
 func TestFailuresOfOpenConnectionsByCause(t *testing.T) {
+	t.Parallel()
 	after := func(end func(*net.TCPConn)) func(*testing.T) string {
 		return func(t *testing.T) string {
 			return rawServer(t, func(c *net.TCPConn) {

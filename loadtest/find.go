@@ -227,18 +227,6 @@ func (s *search) failures() (failed, lost int, all failures) {
 	return failed, lost, all
 }
 
-// since are the failures that came after before.
-func (f *failures) since(before failures) []Failure {
-	var diff failures
-	diff.merge(f)
-	for key, e := range before.m {
-		if diff.m[key].Count -= e.Count; diff.m[key].Count == 0 {
-			delete(diff.m, key)
-		}
-	}
-	return diff.list()
-}
-
 // noticed is how long a server gets to see that connections have ended.
 const noticed = 200 * time.Millisecond
 

@@ -156,6 +156,7 @@ func TestLinesOfAFileTakeTurns(t *testing.T) {
 }
 
 func TestBroadcastOfTemplatesCountsExactly(t *testing.T) {
+	t.Parallel()
 	url := hub(t, func(receiver, message int, send func()) {
 		switch {
 		case receiver == 1 && message%10 == 3: // dropped

@@ -26,6 +26,7 @@ func runPush(t *testing.T, url string, conns int, p Push) (*PushReport, *Report)
 }
 
 func TestPushCountsLossDuplicatesAndOrderExactly(t *testing.T) {
+	t.Parallel()
 	var held func()
 	url := servePusher(t, &pusherServer{deliver: func(subscriber, event int, send func()) {
 		switch {

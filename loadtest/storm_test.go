@@ -136,6 +136,7 @@ func TestConnectionsOfAServerThatFallsSilentGoToTheNext(t *testing.T) {
 }
 
 func TestWhoeverCannotComeBackIsCounted(t *testing.T) {
+	t.Parallel()
 	url, _, end := mortal(t)
 	r, _ := runStorm(t, url, 5, Storm{Server: true, Kill: func() error { end(); return nil }, Limit: 1500 * time.Millisecond})
 	if r.Cut != 5 || r.Returned != 0 || r.Unreturned != 5 || r.Back50 != 0 || r.Attempts < 10 {
@@ -158,6 +159,7 @@ func TestResumingConnectionsLoseAndRepeatNothing(t *testing.T) {
 }
 
 func TestAStormTellsExactlyWhatAResumptionMissed(t *testing.T) {
+	t.Parallel()
 	missed, step := 0, 0
 	s := &pusherServer{resume: func(_ int, all []int) ([]int, bool) {
 		if len(all) < 2 {

@@ -29,6 +29,7 @@ func serveTLS(t *testing.T, handle http.HandlerFunc) (url string, trust *tls.Con
 }
 
 func TestEchoOverTLSOfEveryShape(t *testing.T) {
+	t.Parallel()
 	url, trust := serveTLS(t, echoGorilla)
 	for _, e := range []Echo{
 		{Size: 64},
