@@ -81,3 +81,30 @@ func (t *table) each(f func(*Conn)) {
 		}
 	}
 }
+
+func newConn(l *loop, p *policy, fd int) *Conn {
+	c := &Conn{loop: l, policy: p, fd: int32(fd)}
+	c.seen.Store(l.e.now())
+	if p.srv != nil {
+		c.handler.Store(&p.srv.opts.Handler)
+	}
+	return c
+}
+
+// enter puts a new connection into the table and under watch. From the moment
+// that it is watched another goroutine may run it.
+func (c *Conn) enter() {
+	e := c.loop.e
+	e.conns.Add(1)
+	if c.policy.srv != nil {
+		c.policy.srv.conns.Add(1)
+	}
+	e.table.put(c)
+	c.loop.arm(c, c.seen.Load()+c.policy.handshake)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rearm()
+	if e.closing.Load() || c.policy.srv != nil && c.policy.srv.closing.Load() {
+		c.kill()
+	}
+}
