@@ -1,0 +1,171 @@
+package natsbus_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/roost-ws/roost/push"
+	"github.com/roost-ws/roost/push/natsbus"
+)
+
+func TestNothingAcknowledgedIsLostWhenNATSRestarts(t *testing.T) {
+	dir := t.TempDir()
+	s := startNATS(t, dir, -1)
+	port := s.Addr().(*net.TCPAddr).Port
+	a, b := connect(t, natsbus.Options{URL: s.ClientURL()}), connect(t, natsbus.Options{URL: s.ClientURL()})
+	rb := listen(t, b, "c")
+	var acknowledged []string
+	send := func(n int) error {
+		err := a.Publish(t.Context(), &push.Event{App: "1", Channels: []string{"c"}, Name: "e", Data: strconv.Itoa(n), Keep: keep})
+		if err == nil {
+			acknowledged = append(acknowledged, strconv.Itoa(n))
+		}
+		return err
+	}
+	for n := range 50 {
+		if err := send(n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stopNATS(s)
+	for end := time.Now().Add(patience); a.Ready() == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the bus still says that it is ready")
+		}
+	}
+	if err := send(50); err == nil {
+		t.Error("an event was acknowledged while NATS was away")
+	}
+	startNATS(t, dir, port)
+	n := 51
+	for end := time.Now().Add(patience); n < 100; n++ {
+		for send(n) != nil {
+			if time.Now().After(end) {
+				t.Fatal("no event was acknowledged after NATS was back")
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	got := rb.await(t, len(acknowledged))
+	at := 0
+	for _, data := range got { // one that wasn't acknowledged may be there too
+		if at < len(acknowledged) && data == acknowledged[at] {
+			at++
+		}
+	}
+	if at != len(acknowledged) {
+		t.Errorf("delivered %v, acknowledged %v", got, acknowledged)
+	}
+}
+
+func TestAnEmbeddedServerKeepsHistoryOverRestarts(t *testing.T) {
+	dir := t.TempDir()
+	open := func() *natsbus.Bus {
+		e, err := natsbus.StartEmbedded(dir, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return connect(t, natsbus.Options{Embedded: e})
+	}
+	first := open()
+	record := listen(t, first, "c")
+	start := attach(t, first, "c", nil).Head
+	for i := range 5 {
+		publish(t, first, "c", strconv.Itoa(i), keep)
+	}
+	record.await(t, 5)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second := open()
+	if got := attach(t, second, "c", &start); !got.Recovered || len(got.Missed) != 5 || got.Missed[0].Data != "0" || got.Head.Epoch != start.Epoch {
+		t.Errorf("after the restart: recovered %v, %d events, head %+v, want %+v", got.Recovered, len(got.Missed), got.Head, start)
+	}
+}
+
+func TestAnEventPublishedAgainWithItsIDIsStoredOnce(t *testing.T) {
+	s := startNATS(t, t.TempDir(), -1)
+	a, b := connect(t, natsbus.Options{URL: s.ClientURL()}), connect(t, natsbus.Options{URL: s.ClientURL()})
+	r := listen(t, b, "c", "d")
+	for _, bus := range []*natsbus.Bus{a, b, a} {
+		for _, channel := range []string{"c", "d"} { // one event for two channels is two of them
+			if err := bus.Publish(t.Context(), &push.Event{App: "1", Channels: []string{channel}, Name: "e", Data: channel, Keep: keep, ID: "key"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	publish(t, a, "c", "end", keep)
+	if got := r.await(t, 3); !slices.Equal(got, []string{"c", "d", "end"}) {
+		t.Errorf("delivered %v", got)
+	}
+}
+
+func TestTheFolderOfAnEmbeddedServerIsForOneProcess(t *testing.T) {
+	dir := t.TempDir()
+	e, err := natsbus.StartEmbedded(dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := connect(t, natsbus.Options{Embedded: e})
+	if _, err := natsbus.StartEmbedded(dir, false); !errors.Is(err, natsbus.ErrInUse) {
+		t.Errorf("a second server: %v", err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := natsbus.StartEmbedded(dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	connect(t, natsbus.Options{Embedded: again})
+}
+
+// After a power cut the last events may be gone, and others get their sequences.
+func TestAPowerCutEndsTheEpochAndTheEndOfAProcessDoesNot(t *testing.T) {
+	for name, tt := range map[string]struct {
+		sync, goesOn bool
+		boot         string // that the mark is of afterwards; none: as it is left
+	}{
+		"clean end":            {goesOn: true},
+		"power cut":            {boot: "another boot"},
+		"power cut, with sync": {sync: true, goesOn: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			open := func() *natsbus.Bus {
+				e, err := natsbus.StartEmbedded(dir, tt.sync)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return connect(t, natsbus.Options{Embedded: e})
+			}
+			first := open()
+			r := listen(t, first, "c")
+			publish(t, first, "c", "x", keep)
+			r.await(t, 1)
+			had := attach(t, first, "c", nil).Head
+			if _, err := os.Stat(filepath.Join(dir, "roost.running")); (err == nil) == tt.sync {
+				t.Errorf("the mark, with sync %v: %v", tt.sync, err)
+			}
+			if err := first.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if tt.boot != "" {
+				if err := os.WriteFile(filepath.Join(dir, "roost.running"), []byte(tt.boot), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			second := open()
+			got := attach(t, second, "c", &had)
+			if got.Recovered != tt.goesOn || (got.Head.Epoch == had.Epoch) != tt.goesOn {
+				t.Errorf("recovered %v at %+v, was at %+v", got.Recovered, got.Head, had)
+			}
+		})
+	}
+}
