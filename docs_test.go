@@ -104,9 +104,9 @@ func names(text string) (list []string) {
 	return list
 }
 
-var testName = regexp.MustCompile("`(Test[A-Z][A-Za-z0-9]+)(…?)`")
+var testName = regexp.MustCompile("`((?:Test|Fuzz)[A-Z][A-Za-z0-9]+)(…?)`")
 
-// A page that says which test holds a promise must not outlive the test.
+// A page that says which test or fuzz target holds a promise must not outlive the test.
 func TestTestsThatPagesNameExist(t *testing.T) {
 	t.Parallel()
 	var tests strings.Builder
