@@ -71,7 +71,7 @@ func smallFrames(t *testing.T, f []byte, ends codec.CloseCode, may bool) {
 	})
 	stop()
 	p99 := g.served()
-	if grown := v.worst - v.before.resident; grown > 32*mib {
+	if grown := v.worst - v.before.resident; grown > bound(32*mib) {
 		t.Errorf("memory grew by %d MiB", grown/mib)
 	}
 	v.recovered(fmt.Sprintf("%d peers for %v; good clients' p99 %v", peers, length, p99))
@@ -99,7 +99,7 @@ func TestPeersThatNeverRead(t *testing.T) {
 	stop()
 	p99 := g.served()
 	// The queue itself, and the class of sizes that its last piece came from.
-	if grown, limit := v.worst-v.before.resident, int64(n*2*most); grown > limit {
+	if grown, limit := v.worst-v.before.resident, int64(n*2*most); grown > bound(limit) {
 		t.Errorf("memory grew by %d KiB a peer: want at most %d", grown/n>>10, limit/n>>10)
 	}
 	for _, p := range bad {
@@ -128,7 +128,7 @@ func TestPeersThatTrickle(t *testing.T) {
 	stop()
 	p99 := g.served()
 	grown := (v.worst - v.before.resident) / n
-	if grown > 12<<10 {
+	if grown > bound(12<<10) {
 		t.Errorf("a peer that announced %d bytes and sent 4 costs %d", announced, grown)
 	}
 	for _, p := range bad {
@@ -174,7 +174,7 @@ func TestBombs(t *testing.T) {
 	})
 	stop()
 	p99 := g.served()
-	if grown := v.worst - v.before.resident; grown > n*2*most {
+	if grown := v.worst - v.before.resident; grown > bound(n*2*most) {
 		t.Errorf("memory grew by %d MiB", grown/mib)
 	}
 	v.recovered(fmt.Sprintf("%d bombs of %d MiB packed into %d KiB met MaxPayload 1 MiB; good clients' p99 %v", n, size/mib, len(bomb)>>10, p99))

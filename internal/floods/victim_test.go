@@ -179,6 +179,14 @@ const (
 	workers = 16
 )
 
+// bound is a limit of memory. The race detector keeps some ten bytes beside each.
+func bound(n int64) int64 {
+	if raceDetector {
+		n *= 16
+	}
+	return n
+}
+
 // recovered waits until all of a flood is given back, and reports it under the name
 // of the limit that held.
 func (v *victim) recovered(limit string) {
@@ -186,7 +194,7 @@ func (v *victim) recovered(limit string) {
 	f := v.until("all to be given back", func(f figures) bool {
 		return f.Conns == 0 && f.descriptors <= v.before.descriptors+1 && f.Goroutines <= v.before.Goroutines+workers
 	})
-	if f.Heap > v.before.Heap+rest {
+	if f.Heap > v.before.Heap+uint64(bound(rest)) {
 		v.t.Errorf("%d KiB of heap before, %d after", v.before.Heap>>10, f.Heap>>10)
 	}
 	if f.Panics > 0 {
