@@ -46,6 +46,7 @@ type watcher interface {
 type runQueue interface {
 	Submit(batch []*Conn)
 	Push(c *Conn)
+	Len() int
 }
 
 // system is the kernel that runs this process.

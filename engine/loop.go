@@ -97,8 +97,19 @@ func (l *loop) wait() (int, error) {
 	if l.busy() {
 		return l.poll.Poll(l.events)
 	}
-	return l.poll.Wait(l.events, l.due())
+	due := l.due()
+	if l.queue != nil && l.queue.Len() > 0 {
+		if soon := time.Now().Add(busyLook); due.IsZero() || soon.Before(due) {
+			due = soon
+		}
+	}
+	return l.poll.Wait(l.events, due)
 }
+
+// busyLook is how long the loop sleeps while connections wait for a worker. With
+// every processor busy Go looks for ready descriptors each 10 ms at best, but at its
+// timers whenever a goroutine yields, as workers do (package pool).
+const busyLook = time.Millisecond
 
 func (l *loop) busy() bool {
 	if len(l.batch) > 0 || len(l.passes) > 0 || l.sheds() {

@@ -55,6 +55,7 @@ type simQueue struct {
 
 func (q *simQueue) Submit(batch []*Conn) { q.waiting = append(q.waiting, batch...) }
 func (q *simQueue) Push(c *Conn)         { q.waiting = append(q.waiting, c) }
+func (q *simQueue) Len() int             { return len(q.waiting) }
 
 const simWorkers = 2 // of a loop
 

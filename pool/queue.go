@@ -1,6 +1,10 @@
 package pool
 
-import "runtime/debug"
+import (
+	"runtime"
+	"runtime/debug"
+	"time"
+)
 
 const (
 	firstSlots = 64
@@ -161,14 +165,27 @@ func (q *Queue[T, S]) work(s *S) (left bool) {
 			}
 		}
 	}()
-	for {
+	began := time.Now()
+	for n := 1; ; n++ {
 		t, ok := q.next(s)
 		if !ok {
 			return true
 		}
 		q.run(s, t)
+		if n%yieldLook == 0 && time.Since(began) > yieldAfter {
+			runtime.Gosched()
+			began = time.Now()
+		}
 	}
 }
+
+// A worker that always finds another task yields after so long, or whoever brings
+// the tasks would wait for the scheduler to interrupt it, 10 ms at the least. It looks
+// at the clock after so many tasks.
+const (
+	yieldAfter = time.Millisecond
+	yieldLook  = 16
+)
 
 func (q *Queue[T, S]) borrow() *S {
 	q.mu.Lock()

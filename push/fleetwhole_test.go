@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/roost-ws/roost/push"
 	"github.com/roost-ws/roost/push/protocol"
@@ -25,18 +24,21 @@ func TestTheLimitOfMembersHoldsForTheFleet(t *testing.T) {
 func TestWatchersLearnWhoComesAndGoesOnAnyServer(t *testing.T) {
 	fleet := startNodes(t, 3, push.Options{})
 	w := fleet[0].connect()
-	w.signin(`{"id":"w","watchlist":["a"]}`)
+	w.signin(`{"id":"w","watchlist":["a","x","y"]}`)
 	w.expect(protocol.EventSigninSuccess)
-	w.expectWatchlist(`{"events":[{"name":"offline","user_ids":["a"]}]}`)
-	signin := func(n node) *peer {
+	w.expectWatchlist(`{"events":[{"name":"offline","user_ids":["a","x","y"]}]}`)
+	online := func(id string) { w.expectWatchlist(`{"events":[{"name":"online","user_ids":["` + id + `"]}]}`) }
+	signin := func(n node, id string) *peer {
 		p := n.connect()
-		p.signin(`{"id":"a"}`)
+		p.signin(`{"id":"` + id + `"}`)
 		p.expect(protocol.EventSigninSuccess)
 		return p
 	}
-	first := signin(fleet[1])
-	w.expectWatchlist(`{"events":[{"name":"online","user_ids":["a"]}]}`)
-	second := signin(fleet[2])
+	first := signin(fleet[1], "a")
+	online("a")
+	second := signin(fleet[2], "a")
+	signin(fleet[2], "x")
+	online("x") // and what that server told before is known: a is there too
 	late := fleet[1].connect()
 	late.signin(`{"id":"late","watchlist":["w"]}`)
 	late.expect(protocol.EventSigninSuccess)
@@ -46,8 +48,8 @@ func TestWatchersLearnWhoComesAndGoesOnAnyServer(t *testing.T) {
 	}
 	first.conn.CloseNow()
 	eventually(t, "the first has gone", func() bool { return fleet[1].metric("roost_push_connections") == "1" })
-	time.Sleep(2 * hurry)
-	w.fence() // a is on another server still
+	signin(fleet[1], "y")
+	online("y") // a, who left there before, is on another server still
 	second.conn.CloseNow()
 	w.expectWatchlist(`{"events":[{"name":"offline","user_ids":["a"]}]}`)
 }

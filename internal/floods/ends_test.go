@@ -41,7 +41,7 @@ func TestResetsAtOnce(t *testing.T) {
 	v.until("the resets", func(f figures) bool { return f.Conns == goodClients })
 	took := time.Since(began)
 	stop()
-	p99 := g.served()
+	p99 := g.served(goodLimit)
 	v.recovered(fmt.Sprintf("%d resets were dealt with in %v; good clients' p99 %v", n, took.Round(time.Millisecond), p99))
 }
 
@@ -65,7 +65,7 @@ func TestCloseStorm(t *testing.T) {
 	})
 	v.until("the closes", func(f figures) bool { return f.Conns == goodClients })
 	stop()
-	p99 := g.served()
+	p99 := g.served(goodLimit)
 	v.recovered(fmt.Sprintf("%d close frames, half of the peers stay; CloseTimeout %v; good clients' p99 %v", n, limit, p99))
 }
 

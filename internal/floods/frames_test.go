@@ -70,7 +70,7 @@ func smallFrames(t *testing.T, f []byte, ends codec.CloseCode, may bool) {
 		return fmt.Errorf("ended with %d: %v", code, err)
 	})
 	stop()
-	p99 := g.served()
+	p99 := g.served(fullLimit)
 	if grown := v.worst - v.before.resident; grown > bound(32*mib) {
 		t.Errorf("memory grew by %d MiB", grown/mib)
 	}
@@ -97,7 +97,7 @@ func TestPeersThatNeverRead(t *testing.T) {
 		}
 	})
 	stop()
-	p99 := g.served()
+	p99 := g.served(fullLimit)
 	// The queue itself, and the class of sizes that its last piece came from.
 	if grown, limit := v.worst-v.before.resident, int64(n*2*most); grown > bound(limit) {
 		t.Errorf("memory grew by %d KiB a peer: want at most %d", grown/n>>10, limit/n>>10)
@@ -126,7 +126,7 @@ func TestPeersThatTrickle(t *testing.T) {
 		each(t, n, 64, func(i int) error { _, err := bad[i].Write([]byte{1}); return err })
 	}
 	stop()
-	p99 := g.served()
+	p99 := g.served(goodLimit)
 	grown := (v.worst - v.before.resident) / n
 	if grown > bound(12<<10) {
 		t.Errorf("a peer that announced %d bytes and sent 4 costs %d", announced, grown)
@@ -173,7 +173,7 @@ func TestBombs(t *testing.T) {
 		return nil
 	})
 	stop()
-	p99 := g.served()
+	p99 := g.served(goodLimit)
 	if grown := v.worst - v.before.resident; grown > bound(n*2*most) {
 		t.Errorf("memory grew by %d MiB", grown/mib)
 	}

@@ -24,8 +24,10 @@ const goodAddress = "ROOST_FLOODS_GOOD"
 const (
 	goodClients = 20
 	goodPause   = 5 * time.Millisecond
-	// goodLimit is what the round trips of good clients have to stay under, at p99.
+	// goodLimit is what the round trips of good clients have to stay under, at p99;
+	// fullLimit where the flood itself takes all processors, as its peers do here.
 	goodLimit = 50 * time.Millisecond
+	fullLimit = 250 * time.Millisecond
 	// alone, set in the environment, says that nothing else runs on this machine: only
 	// then can the flood be told from its neighbours, and the limit is held.
 	alone = "ROOST_FLOODS_ALONE"
@@ -133,7 +135,7 @@ func goodOnes(t *testing.T, v *victim) *good {
 }
 
 // served ends the good clients, checks what they met, and returns their p99.
-func (g *good) served() time.Duration {
+func (g *good) served(limit time.Duration) time.Duration {
 	g.t.Helper()
 	g.in.Close()
 	var got trips
@@ -145,8 +147,8 @@ func (g *good) served() time.Duration {
 	if err := g.cmd.Wait(); err != nil || got.Count == 0 {
 		g.t.Fatalf("good clients: %d round trips, %v", got.Count, err)
 	}
-	if got.P99 > goodLimit && os.Getenv(alone) != "" {
-		g.t.Errorf("good clients' p99 is %v of %d round trips: want less than %v", got.P99, got.Count, goodLimit)
+	if got.P99 > limit && os.Getenv(alone) != "" {
+		g.t.Errorf("good clients' p99 is %v of %d round trips: want less than %v", got.P99, got.Count, limit)
 	}
 	return got.P99
 }

@@ -44,7 +44,7 @@ func TestHandshakesThatNeverEnd(t *testing.T) {
 		return ignoreReset(err)
 	})
 	stop()
-	p99 := g.served()
+	p99 := g.served(goodLimit)
 	each1 := (v.worst - v.before.resident) / n
 	if each1 > bound(2048) {
 		t.Errorf("a half-open handshake costs %d bytes", each1)
