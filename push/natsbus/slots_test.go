@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/roost-ws/roost/push"
 	"github.com/roost-ws/roost/push/natsbus"
@@ -35,12 +36,14 @@ func TestChangingWhatIsHeardLosesAndRepeatsNothing(t *testing.T) {
 	done := make(chan int)
 	quit := make(chan struct{})
 	go func() {
+		pace := time.NewTicker(200 * time.Microsecond) // more than a receiver takes would wait in NATS
+		defer pace.Stop()
 		for n := 0; ; n++ {
 			select {
 			case <-quit:
 				done <- n
 				return
-			default:
+			case <-pace.C:
 				if err := b.Publish(t.Context(), &push.Event{App: "1", Channels: []string{"steady"}, Name: "e", Data: fmt.Sprint(n)}); err != nil {
 					t.Error(err)
 				}
