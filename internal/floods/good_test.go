@@ -29,7 +29,7 @@ const (
 	goodLimit = 50 * time.Millisecond
 	fullLimit = 250 * time.Millisecond
 	// alone, set in the environment, says that nothing else runs on this machine: only
-	// then can the flood be told from its neighbours, and the limit is held.
+	// then can a flood be told from its neighbours, who would suffer from it too.
 	alone = "ROOST_FLOODS_ALONE"
 )
 
@@ -147,7 +147,7 @@ func (g *good) served(limit time.Duration) time.Duration {
 	if err := g.cmd.Wait(); err != nil || got.Count == 0 {
 		g.t.Fatalf("good clients: %d round trips, %v", got.Count, err)
 	}
-	if got.P99 > limit && os.Getenv(alone) != "" {
+	if got.P99 > limit && !raceDetector {
 		g.t.Errorf("good clients' p99 is %v of %d round trips: want less than %v", got.P99, got.Count, limit)
 	}
 	return got.P99
