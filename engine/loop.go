@@ -108,7 +108,7 @@ func (l *loop) wait() (int, error) {
 
 // busyLook is how long the loop sleeps while connections wait for a worker. With
 // every processor busy Go looks for ready descriptors each 10 ms at best, but at its
-// timers whenever a goroutine yields, as workers do (package pool).
+// timers whenever it changes goroutines.
 const busyLook = time.Millisecond
 
 func (l *loop) busy() bool {

@@ -1,10 +1,6 @@
 package pool
 
-import (
-	"runtime"
-	"runtime/debug"
-	"time"
-)
+import "runtime/debug"
 
 const (
 	firstSlots = 64
@@ -165,27 +161,14 @@ func (q *Queue[T, S]) work(s *S) (left bool) {
 			}
 		}
 	}()
-	began := time.Now()
-	for n := 1; ; n++ {
+	for {
 		t, ok := q.next(s)
 		if !ok {
 			return true
 		}
 		q.run(s, t)
-		if n%yieldLook == 0 && time.Since(began) > yieldAfter {
-			runtime.Gosched()
-			began = time.Now()
-		}
 	}
 }
-
-// A worker that always finds another task yields after so long, or whoever brings
-// the tasks would wait for the scheduler to interrupt it, 10 ms at the least. It looks
-// at the clock after so many tasks.
-const (
-	yieldAfter = time.Millisecond
-	yieldLook  = 16
-)
 
 func (q *Queue[T, S]) borrow() *S {
 	q.mu.Lock()
