@@ -138,11 +138,12 @@ func TestR8PanicAfterResume(t *testing.T) {
 		j := newJournal()
 		h := j.handler()
 		h.Message = func(c *Conn, m Message) {
-			j.note("%s", m.Data)
 			if string(m.Data) == "pause" {
-				c.Pause()
+				c.Pause() // before it is told, or Resume may be first
+				j.note("pause")
 				return
 			}
+			j.note("%s", m.Data)
 			panic("on purpose")
 		}
 		s := serve(t, ServerOptions{Config: cfg, Handler: h})

@@ -24,7 +24,7 @@ func TestCorruptRepliesAreFound(t *testing.T) {
 					if err != nil {
 						return
 					}
-					if n >= 10 {
+					if n >= 2 { // few come in time beside other tests
 						p = corrupt(p, n)
 					}
 					if c.WriteMessage(kind, p) != nil {
