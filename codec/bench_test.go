@@ -104,21 +104,6 @@ func BenchmarkEncode(b *testing.B) {
 	})
 }
 
-func BenchmarkUTF8(b *testing.B) {
-	for name, s := range map[string]string{"ascii": "roost", "two": "é", "three": "語"} {
-		b.Run(name, func(b *testing.B) {
-			p := bytes.Repeat([]byte(s), 16<<10/len(s))
-			b.SetBytes(int64(len(p)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, ok := checkUTF8(p); !ok {
-					b.Fatal("valid text refused")
-				}
-			}
-		})
-	}
-}
-
 // BenchmarkUnmask weighs unmaskSmall against what it stands in for.
 func BenchmarkUnmask(b *testing.B) {
 	for _, size := range []int{8, 32, 64, 125} {

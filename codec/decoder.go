@@ -1,9 +1,6 @@
 package codec
 
-import (
-	"encoding/binary"
-	"unicode/utf8"
-)
+import "encoding/binary"
 
 // Limits is what a connection allows its peer. It is only read: connections and
 // goroutines may share one, as long as nobody changes it.
@@ -40,7 +37,7 @@ type Decoder struct {
 
 	headLen uint8
 	pos     uint8  // how far into the mask key the open frame is, 0 to 3
-	tail    uint8  // bytes at the end of msg that begin a UTF-8 sequence
+	text    uint8  // of the message so far: a state of readUTF8
 	op      Opcode // of the message
 	frameOp Opcode // of the open frame
 }
@@ -51,7 +48,7 @@ type state uint16
 const (
 	inHeader  state = 1 << iota // head has a beginning
 	inFrame                     // the open frame's payload is missing in part
-	inMessage                   // msg, op, frames, tail and deflated are in use
+	inMessage                   // msg, op, frames, text and deflated are in use
 	deflated                    // the message has RSV1
 	lastFrame                   // the open data frame has FIN
 	ctlReady                    // ctl is whole and not yet returned
@@ -81,7 +78,7 @@ func (d *Decoder) Next(in []byte, lim *Limits, b *Bytes) (m Message, n int, ok b
 			(lim.MaxPayload <= 0 || int64(size) <= lim.MaxPayload) {
 			p := in[head : head+size : head+size]
 			ascii := !lim.Client && unmaskSmall(p, binary.LittleEndian.Uint32(in[2:]))
-			if ascii || op == Binary || lim.SkipUTF8 || utf8.Valid(p) {
+			if ascii || op == Binary || lim.SkipUTF8 || ValidUTF8(p) {
 				return Message{Opcode: op, Payload: p}, head + size, true, nil
 			}
 			return m, 0, false, d.fail(ErrUTF8)

@@ -1,9 +1,6 @@
 package codec
 
-import (
-	"math"
-	"unicode/utf8"
-)
+import "math"
 
 // next is Next in all generality.
 func (d *Decoder) next(in []byte, lim *Limits, b *Bytes) (m Message, n int, ok bool, err error) {
@@ -151,7 +148,7 @@ func (d *Decoder) inPlace(h *Header, p []byte, lim *Limits) (m Message, e *Error
 		Mask(p, h.Mask, 0)
 	}
 	m = Message{Opcode: h.Opcode, Compressed: h.Rsv != 0, Payload: p}
-	if m.Opcode == Text && !m.Compressed && !lim.SkipUTF8 && !utf8.Valid(p) {
+	if m.Opcode == Text && !m.Compressed && !lim.SkipUTF8 && !ValidUTF8(p) {
 		return Message{}, ErrUTF8
 	}
 	return m, nil

@@ -72,11 +72,10 @@ func (d *Decoder) arrived(n int, lim *Limits) *Error {
 	}
 	end := d.left == 0 && d.state&lastFrame != 0
 	if d.op == Text && d.state&deflated == 0 && !lim.SkipUTF8 {
-		tail, ok := checkUTF8(buf[len(buf)-n-int(d.tail):])
-		if !ok || end && tail > 0 {
+		d.text = readUTF8(d.text, buf[len(buf)-n:])
+		if d.text == notUTF8 || end && d.text != betweenRunes {
 			return ErrUTF8
 		}
-		d.tail = uint8(tail)
 	}
 	if d.left == 0 {
 		d.state &^= inFrame

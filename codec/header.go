@@ -177,7 +177,7 @@ func Mask(p []byte, key [4]byte, offset int) { ws.Cipher(p, key, offset) }
 
 // unmaskSmall unmasks a short p in place and reports whether it is ASCII, which
 // saves the check for UTF-8. The key is little-endian. For what a small frame
-// can hold it beats the calls of [Mask] and of utf8.Valid.
+// can hold it beats the calls of [Mask] and of [ValidUTF8].
 func unmaskSmall(p []byte, key uint32) (ascii bool) {
 	key64 := uint64(key)<<32 | uint64(key)
 	var seen uint64
@@ -193,5 +193,5 @@ func unmaskSmall(p []byte, key uint32) (ascii bool) {
 		p[i] = v
 		seen |= uint64(v)
 	}
-	return seen&0x8080808080808080 == 0
+	return isASCII(seen)
 }
