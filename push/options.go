@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -83,6 +85,9 @@ func (o *Options) fill() error {
 	if err := o.Limits.fill(); err != nil {
 		return err
 	}
+	if err := checkOrigins(o.AllowedOrigins); err != nil {
+		return err
+	}
 	if o.Token == "" {
 		o.Token = randomHex(20)
 	}
@@ -91,6 +96,18 @@ func (o *Options) fill() error {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	return nil
+}
+
+// checkOrigins refuses what no browser sends (RFC 6454): it would keep everybody
+// out.
+func checkOrigins(origins []string) error {
+	for _, origin := range origins {
+		u, err := url.Parse(origin)
+		if err != nil || u.Host == "" || origin != strings.ToLower(u.Scheme+"://"+u.Host) || strings.Contains(origin, "*") {
+			return fmt.Errorf("push: allowed origin %q is no origin: write it like https://example.com, in lower case and without a path, or leave origins out to allow any", origin)
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -32,7 +33,7 @@ type appEntry struct {
 // says what was made up before.
 func (l *appLists) apply(o *push.Options, made kept) error {
 	var entries []appEntry
-	if err := readList("apps", l.apps, &entries); err != nil {
+	if err := readList("apps", appsExample, l.apps, &entries); err != nil {
 		return err
 	}
 	for _, e := range entries {
@@ -45,10 +46,10 @@ func (l *appLists) apply(o *push.Options, made kept) error {
 		}
 		o.Apps = append(o.Apps, e.App)
 	}
-	if err := readList("channels", l.channels, &o.App.Channels); err != nil {
+	if err := readList("channels", channelsExample, l.channels, &o.App.Channels); err != nil {
 		return err
 	}
-	if err := readList("webhooks", l.webhooks, &o.App.Webhooks); err != nil {
+	if err := readList("webhooks", webhooksExample, l.webhooks, &o.App.Webhooks); err != nil {
 		return err
 	}
 	if len(o.Apps) > 0 && o.App.Key == "" && o.App.Secret == "" {
@@ -64,15 +65,30 @@ func (l *appLists) apply(o *push.Options, made kept) error {
 	return nil
 }
 
+// What the lists look like, for whoever wrote one that can't be read.
+const (
+	appsExample     = `[{"id":"shop","key":"…","secret":"…"}]`
+	channelsExample = `[{"match":"orders-*","history":{"count":100,"age":"10m"}}]`
+	webhooksExample = `[{"url":"https://example.org/hook","events":["channel_occupied"]}]`
+)
+
 // readList reads JSON strictly: a misspelt field must not pass.
-func readList(flag, text string, into any) error {
+func readList[T any](flag, example, text string, into *[]T) error {
 	if text == "" {
 		return nil
 	}
-	d := json.NewDecoder(strings.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return fmt.Errorf("--%s is no list as described in --help: %w", flag, err)
+	var entries []json.RawMessage
+	if err := json.Unmarshal([]byte(text), &entries); err != nil {
+		return fmt.Errorf("--%s is no list: %w; write it like %s", flag, err, example)
+	}
+	for i, entry := range entries {
+		var v T
+		d := json.NewDecoder(bytes.NewReader(entry))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&v); err != nil {
+			return fmt.Errorf("--%s, entry %d: %s; write it like %s", flag, i+1, strings.TrimPrefix(err.Error(), "json: "), example)
+		}
+		*into = append(*into, v)
 	}
 	return nil
 }

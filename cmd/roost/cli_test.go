@@ -19,6 +19,12 @@ func TestUsageErrorsExitWith2AndSayWhatIsWrong(t *testing.T) {
 		{[]string{"ecko"}, []string{`no command "ecko"`, "did you mean echo"}},
 		{[]string{"echo", "--no-such"}, []string{"--no-such"}},
 		{[]string{"echo", "stray"}, []string{`"stray"`}},
+		{[]string{"serve", "--maxconns", "3"}, []string{"--maxconns", "did you mean --max-conns?"}},
+		{[]string{"serve", "addr"}, []string{`"addr"`, "takes flags", "did you mean --addr?"}},
+		{[]string{"serve", "--channels", "{}"}, []string{"--channels is no list", `[{"match":`}},
+		{[]string{"serve", "--channels", `[{"match":"a"},{"mach":"b"}]`}, []string{"--channels, entry 2", `"mach"`, `[{"match":`}},
+		{[]string{"serve", "--allowed-origin", "*"}, []string{`allowed origin "*"`, "https://example.com", "any"}},
+		{[]string{"serve", "--allowed-origin", "https://example.com/"}, []string{"without a path"}},
 		{[]string{"echo", "--loops", "5000"}, []string{`--loops "5000"`, "0 to 1024", "one a core"}},
 		{[]string{"echo", "--max-outbox", "16QiB"}, []string{`--max-outbox "16QiB"`, "64KiB"}},
 		{[]string{"echo", "--max-outbox", "1"}, []string{`--max-outbox "1"`, "1KiB to"}},
@@ -121,7 +127,7 @@ func TestConfigPathMayComeFromTheEnvironment(t *testing.T) {
 
 func TestRefusedSettingsNameTheirPlace(t *testing.T) {
 	for _, c := range []struct{ name, env, file, says string }{
-		{"unknown keys", "", "max-cons: 1\nmax-conns: 2\nloop: 3\n", "unknown key loop (line 3), max-cons (line 1);"},
+		{"unknown keys", "", "max-cons: 1\nmax-conns: 2\nloop: 3\n", "unknown key loop (line 3) (did you mean loops?), max-cons (line 1) (did you mean max-conns?);"},
 		{"nested key", "", "limits:\n  max-conns: 2\n", "limits.max-conns"},
 		{"key without value", "", "max-conns:\n", "no value"},
 		{"map for a value", "", "max-conns: {}\n", "max-conns: map[] is no single value"},

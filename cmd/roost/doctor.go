@@ -29,7 +29,7 @@ What a connection costs was measured with roost echo on Linux, small messages, n
   roost doctor --conns 1m --processes 52          # where a process may not open so many
   roost doctor --conns 10m --seconds 1            # and a message to all within a second
   roost doctor --conns 100k --client --json       # this machine opens the connections`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Within = time.Duration(within) * time.Second
 			r, err := doctor.Examine(doctor.ReadMachine(), o)

@@ -30,7 +30,7 @@ text, binary as binary. It is as lean as a server on the engine can be.`,
   roost echo --broadcast                   # every message to every connection
   roost echo --tls-cert cert.pem --tls-key key.pem
   ROOST_MAX_PAYLOAD=16MiB roost echo`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.run(cmd) },
 	}
 	f := cmd.Flags()

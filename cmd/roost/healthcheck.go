@@ -30,7 +30,7 @@ ROOST_ADDR and ROOST_TLS_CERT as serve does. The certificate is not checked: onl
 this machine is asked.`,
 		Example: `  roost healthcheck
   roost healthcheck --ready --addr 0.0.0.0:8080`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return h.run(cmd) },
 	}
 	f := cmd.Flags()

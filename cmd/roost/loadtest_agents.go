@@ -93,7 +93,7 @@ those join and lead who may, by --token.`,
 
   # on each of three others
   ROOST_TOKEN=secret roost loadtest agent --join nats://10.0.0.1:4223 --source-ip 10.0.0.20-10.0.0.29`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			stderr := cmd.ErrOrStderr()
 			ctx, stop := untilInterrupted(cmd.Context(), stderr)

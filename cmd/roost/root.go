@@ -51,7 +51,7 @@ A flag wins over the environment, the environment over the file.`,
 	}
 	root.PersistentFlags().String("config", "", "read settings from this YAML `file`")
 	registerLogFlags(root.PersistentFlags())
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagError(err)} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{flagError(cmd, err)} })
 	root.AddCommand(
 		newServeCommand(),
 		newEchoCommand(),
@@ -69,10 +69,10 @@ A flag wins over the environment, the environment over the file.`,
 }
 
 // flagError says which flag was refused, the value, and what it may be.
-func flagError(err error) error {
+func flagError(cmd *cobra.Command, err error) error {
 	invalid := (*pflag.InvalidValueError)(nil)
 	if !errors.As(err, &invalid) {
-		return err
+		return unknownFlag(cmd, err)
 	}
 	f := invalid.GetFlag()
 	return refused("--"+f.Name, invalid.GetValue(), f, invalid.Unwrap())

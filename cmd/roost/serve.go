@@ -46,7 +46,7 @@ that only this user can read, where roost pub and roost sub find them.`,
   roost serve --bus nats://10.0.0.1:4222,nats://10.0.0.2:4222 --config roost.yaml
   roost serve --channels '[{"match":"orders-*","history":{"count":100,"age":"10m"}}]'
   ROOST_KEY=… ROOST_SECRET=… roost serve --app-id shop`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd) },
 	}
 	f := cmd.Flags()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -117,6 +118,9 @@ func loadFile(path string, root *cobra.Command) (*koanf.Koanf, error) {
 			top, _, _ := strings.Cut(key, ".")
 			if n := lineOf(text, top); n > 0 {
 				unknown[i] = fmt.Sprintf("%s (line %d)", key, n)
+			}
+			if near := nearest(top, slices.Sorted(maps.Keys(known))); near != "" {
+				unknown[i] += " (did you mean " + near + "?)"
 			}
 		}
 		return nil, fmt.Errorf("settings file %s: unknown key %s; a key is a long flag's name without the dashes", path, strings.Join(unknown, ", "))
