@@ -3,7 +3,6 @@
 package loadtest
 
 import (
-	"context"
 	"math"
 	"net"
 	"net/http"
@@ -18,9 +17,7 @@ import (
 
 func runChurn(t *testing.T, c Churn) *Report {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), soon)
-	defer cancel()
-	r := checked(t)(c.Run(ctx))
+	r := run(t, c)
 	if r.Churn == nil {
 		t.Fatalf("no report; failures %+v", r.Failures)
 	}
@@ -28,6 +25,7 @@ func runChurn(t *testing.T, c Churn) *Report {
 }
 
 func TestChurnEndsLivesAtItsRateAndFillsTheirPlaces(t *testing.T) {
+	t.Parallel()
 	var served, normal, reset atomic.Int64
 	url := serve(t, func(c *websocket.Conn) {
 		served.Add(1)
@@ -110,6 +108,7 @@ func sendFrame(c net.Conn, op byte, p []byte) {
 const opClose = 8
 
 func TestChurnTellsHowLongHandshakesAndClosesTake(t *testing.T) {
+	t.Parallel()
 	const shake, leave = 30 * time.Millisecond, 60 * time.Millisecond
 	url := scripted(t, shake, func(c *net.TCPConn, op byte, p []byte) bool {
 		if op != opClose {
@@ -179,8 +178,8 @@ func TestChurnTellsMessagesThatAreDroppedOrDoubled(t *testing.T) {
 	if d := uint64(dropped.Load()); got.Echo.Silent == 0 || got.Echo.Silent > d {
 		t.Errorf("%d silent, %d were dropped", got.Echo.Silent, d)
 	}
-	// What is doubled at the very end may meet a connection that we had closed.
-	if d := int(doubled.Load()); len(r.Failures) != 1 || r.Failures[0].Cause != "corrupt" || r.Failures[0].Count > d || r.Failures[0].Count < d-2 || r.Connections.Lost != r.Failures[0].Count {
+	// What is doubled may meet a connection that we have closed.
+	if d := int(doubled.Load()); len(r.Failures) != 1 || r.Failures[0].Cause != "corrupt" || r.Failures[0].Count > d || r.Failures[0].Count < d*2/3 || r.Connections.Lost != r.Failures[0].Count {
 		t.Errorf("failures %+v, %d lost; %d were doubled", r.Failures, r.Connections.Lost, doubled.Load())
 	}
 }
@@ -212,7 +211,7 @@ func TestChurnTellsWhatTheServerKeeps(t *testing.T) {
 		t.Skip("other processes are read on linux only")
 	}
 	const conns = 100
-	r := runChurn(t, Churn{Options: Options{URL: echoProcess(t), Conns: conns}, Lifetime: 100 * time.Millisecond, Duration: time.Second})
+	r := runChurn(t, Churn{Options: Options{URL: echoProcess(t), Conns: conns}, Lifetime: 50 * time.Millisecond, Duration: 300 * time.Millisecond})
 	s := r.Churn.Server
 	if s == nil || s.Before.RSS <= 0 || s.Opened.Descriptors != s.Before.Descriptors+conns || s.Churned.Descriptors != s.Opened.Descriptors || s.After.Descriptors != s.Before.Descriptors {
 		t.Errorf("server %+v, want %d descriptors more while they are open, and none after", s, conns)

@@ -19,7 +19,6 @@ func quietLog() *log.Logger { return log.New(io.Discard, "", 0) }
 func testFlate() *codec.Flate { return codec.NewFlate(1, 1) }
 
 func TestEchoIsDeflatedBothWays(t *testing.T) {
-	t.Parallel()
 	for name, mode := range map[string]coder.CompressionMode{
 		"with context takeover":    coder.CompressionContextTakeover,
 		"without context takeover": coder.CompressionNoContextTakeover,

@@ -16,10 +16,9 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-const measured = 300 * time.Millisecond
+const measured = 150 * time.Millisecond
 
 func TestEchoOfEveryShape(t *testing.T) {
-	t.Parallel()
 	url := serve(t, echoAll)
 	for _, e := range []Echo{
 		{Size: 64, InFlight: 1},
@@ -72,6 +71,7 @@ func TestAnotherServerEchoesToo(t *testing.T) {
 }
 
 func TestOpenModelLosesNoMessage(t *testing.T) {
+	t.Parallel()
 	url := serve(t, echoAll)
 	const rate, conns = 3000, 7
 	e := Echo{Options: Options{URL: url, Conns: conns, Loops: 2}, Rate: rate, InFlight: 3, Duration: time.Second}
@@ -106,6 +106,7 @@ func stalled(t *testing.T, begin <-chan struct{}) (url string) {
 }
 
 func TestStallIsNotOmitted(t *testing.T) {
+	t.Parallel()
 	begin := make(chan struct{})
 	e := Echo{Options: Options{URL: stalled(t, begin), Conns: 5}, Rate: 1000, Duration: 3 * time.Second}
 	once := false
@@ -131,6 +132,7 @@ func TestStallIsNotOmitted(t *testing.T) {
 
 // A server that never answers again is in the percentiles of the open model too.
 func TestUnansweredCountsWithItsAge(t *testing.T) {
+	t.Parallel()
 	url := serve(t, func(c *websocket.Conn) {
 		for {
 			if _, _, err := c.ReadMessage(); err != nil {
@@ -140,7 +142,7 @@ func TestUnansweredCountsWithItsAge(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), soon)
 	defer cancel()
-	e := Echo{Options: Options{URL: url, Conns: 5}, Rate: 1000, Duration: measured}
+	e := Echo{Options: Options{URL: url, Conns: 5}, Rate: 2000, Duration: measured}
 	e.Progress = func(p Progress) {
 		if p.Stage == "drain" {
 			cancel()
@@ -148,22 +150,24 @@ func TestUnansweredCountsWithItsAge(t *testing.T) {
 	}
 	r, err := e.Run(ctx)
 	must(t, err)
-	if n := r.Echo.Unanswered; n < 250 || n > 400 || r.Echo.Latency.Count < int64(n)-1 || r.Echo.Latency.P50 < measured/3 {
-		t.Errorf("%+v, want about 300 unanswered with their age", r.Echo)
+	if n := r.Echo.Unanswered; math.Abs(float64(n)-2000*r.Echo.Measured.Seconds()) > 10 || r.Echo.Latency.Count < int64(n)-10 || r.Echo.Latency.P50 < measured/3 {
+		t.Errorf("%+v, want all unanswered with their age", r.Echo)
 	}
 }
 
 // The server sends its answers byte by byte, so that every header and every
 // frame comes in parts.
 func TestAnswersInPartsAreWhole(t *testing.T) {
-	t.Parallel()
 	url := rawServer(t, func(c *net.TCPConn) {
 		go func() {
 			defer c.Close()
 			accept(trickle{c})
 			for {
 				var frame [2 + 4 + 64]byte
-				if _, err := readFull(c, frame[:]); err != nil || frame[0] != 0x82 || frame[1] != 0x80|64 {
+				if _, err := readFull(c, frame[:6]); err != nil || frame[0] != 0x82 || frame[1] != 0x80|64 {
+					return
+				}
+				if _, err := readFull(c, frame[6:]); err != nil {
 					return
 				}
 				for i := range 64 {

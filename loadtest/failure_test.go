@@ -180,6 +180,7 @@ func TestSourceAddressOfAnotherMachineIsNamed(t *testing.T) {
 }
 
 func TestStatusesHaveASentenceOfTheirOwn(t *testing.T) {
+	t.Parallel()
 	for status, says := range map[int]string{503: "limit of connections", 429: "how fast", 401: "who connects", 418: "other than 101"} {
 		url := serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 		r := runIdle(t, Idle{Options: Options{URL: url, Conns: 2}})

@@ -3,7 +3,6 @@
 package loadtest
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"sync"
@@ -23,9 +22,7 @@ func objective(t *testing.T, text string) []Expectation {
 
 func runFind(t *testing.T, f Find) *FindReport {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), soon)
-	defer cancel()
-	r := checked(t)(f.Run(ctx))
+	r := run(t, f)
 	if r.Find == nil {
 		t.Fatalf("no report; failures %+v", r.Failures)
 	}
@@ -63,7 +60,8 @@ func TestFindEndsWhereTheServersQueueGrows(t *testing.T) {
 		t.Errorf("found %v, ended by %s (%s); want about 1,000: %+v", r.Found, r.Ended, r.Why, r.Steps)
 	}
 	for i, s := range r.Steps {
-		if s.Held != (s.Why == "") || s.Held && (s.Latency.P50 >= 50*time.Millisecond || s.Load > r.Found) || !s.Held && s.Load <= r.Found {
+		again := i+1 < len(r.Steps) && r.Steps[i+1].Load == s.Load // one failure ends nothing
+		if s.Held != (s.Why == "") || s.Held && (s.Latency.P50 >= 50*time.Millisecond || s.Load > r.Found) || !s.Held && !again && s.Load <= r.Found {
 			t.Errorf("step %d: %+v; found %v", i, s, r.Found)
 		}
 	}
@@ -94,13 +92,13 @@ func TestFindCountsTheConnectionsAServerTakes(t *testing.T) {
 func TestFindOfABroadcastReachesItsLimit(t *testing.T) {
 	t.Parallel()
 	url := hub(t, func(_, _ int, send func()) { send() })
-	f := Find{Options: Options{URL: url, Conns: 4}, Scenario: "broadcast", Objective: objective(t, "loss==0"), From: 20, To: 50, Precision: 0.3, Duration: 400 * time.Millisecond}
+	f := Find{Options: Options{URL: url, Conns: 4, Loops: 4}, Scenario: "broadcast", Objective: objective(t, "loss==0"), From: 20, To: 50, Precision: 0.3, Duration: 400 * time.Millisecond}
 	r := runFind(t, f)
 	if r.Found != 50 || r.Ended != "limit" || len(r.Steps) != 3 {
 		t.Errorf("found %v, ended by %s (%s): %+v", r.Found, r.Ended, r.Why, r.Steps)
 	}
 	f.Objective = objective(t, "p50<1ns")
-	if r := runFind(t, f); r.Found != 0 || r.Ended != "objective" && r.Ended != "client-bound" || len(r.Steps) != 2 || !strings.Contains(r.Why, "p50<1ns: it is ") {
+	if r := runFind(t, f); r.Found != 0 || r.Ended != "objective" || len(r.Steps) != 2 || !strings.Contains(r.Why, "p50<1ns: it is ") {
 		t.Errorf("found %v, ended by %s (%s): %+v", r.Found, r.Ended, r.Why, r.Steps)
 	}
 }

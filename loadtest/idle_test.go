@@ -16,6 +16,7 @@ import (
 )
 
 func TestIdleOpensVerifiesAndCloses(t *testing.T) {
+	t.Parallel()
 	var atServer, normal atomic.Int64
 	url := serve(t, func(c *websocket.Conn) {
 		atServer.Add(1)
@@ -81,6 +82,7 @@ func TestIdleAnswersPings(t *testing.T) {
 }
 
 func TestConnectRateHolds(t *testing.T) {
+	t.Parallel()
 	url := serve(t, echoAll)
 	r := runIdle(t, Idle{Options: Options{URL: url, Conns: 100, ConnectRate: 200}})
 	// The first leaves at once: 99 intervals of 5 ms.

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -33,6 +34,12 @@ func TestMain(m *testing.M) {
 	case "few-descriptors":
 		fewDescriptors(os.Args[len(os.Args)-1])
 	default:
+		// Parallel are the tests that mostly wait, for servers that answer late, so that more of them
+		// than there are processors may run; those that keep processors busy run one by
+		// one before. A -parallel on the command line comes after this.
+		if err := flag.Set("test.parallel", "12"); err != nil {
+			panic(err)
+		}
 		goleak.VerifyTestMain(m)
 	}
 }
@@ -173,30 +180,30 @@ const soon = time.Minute
 
 func runIdle(t *testing.T, i Idle) *Report {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), soon)
-	defer cancel()
 	if i.Hold == 0 {
 		i.Hold = -1
 	}
-	return checked(t)(i.Run(ctx))
+	return run(t, i)
 }
 
 func runEcho(t *testing.T, e Echo) *Report {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), soon)
-	defer cancel()
-	return checked(t)(e.Run(ctx))
+	return run(t, e)
 }
 
-func checked(t *testing.T) func(*Report, error) *Report {
-	return func(r *Report, err error) *Report {
-		t.Helper()
-		must(t, err)
-		if r.Interrupted {
-			t.Fatalf("the run did not end within %v", soon)
-		}
-		return r
+// run runs a scenario to its end.
+func run(t *testing.T, s interface {
+	Run(context.Context) (*Report, error)
+}) *Report {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), soon)
+	defer cancel()
+	r, err := s.Run(ctx)
+	must(t, err)
+	if r.Interrupted {
+		t.Fatalf("the run did not end within %v", soon)
 	}
+	return r
 }
 
 func noFailures(t *testing.T, r *Report) {

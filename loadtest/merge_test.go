@@ -178,6 +178,7 @@ func (m *meeting) meet(ctx context.Context, _ string) error {
 }
 
 func TestPartsTogetherAreTheWholeRun(t *testing.T) {
+	t.Parallel()
 	url := echoProcess(t)
 	m := newMeeting(3)
 	go m.run()
@@ -203,7 +204,9 @@ func TestPartsTogetherAreTheWholeRun(t *testing.T) {
 	whole, err := Merge(reports)
 	must(t, err)
 	noFailures(t, whole)
-	if e := whole.Echo; whole.Connections.Opened != 20 || e.Rate != 900 || e.Messages < 400 || e.Messages > 460 || e.Latency.Count != int64(e.Messages+e.Unanswered) && e.Latency.Count < 400 {
-		t.Errorf("%d connections, echo %+v; want 20 and about 450 messages", whole.Connections.Opened, e)
+	// Each part's own half a second may be longer.
+	want := 900 * whole.Echo.Measured.Seconds()
+	if e := whole.Echo; whole.Connections.Opened != 20 || e.Rate != 900 || math.Abs(float64(e.Latency.Count)-want) > 60 {
+		t.Errorf("%d connections, echo %+v; want 20 and about %.0f messages", whole.Connections.Opened, e, want)
 	}
 }

@@ -121,6 +121,7 @@ func TestEchoOfTemplatesComparesEveryByte(t *testing.T) {
 }
 
 func TestLinesOfAFileTakeTurns(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	seen := map[string]int{}
 	url := serve(t, func(c *websocket.Conn) {
@@ -139,7 +140,7 @@ func TestLinesOfAFileTakeTurns(t *testing.T) {
 	})
 	m, err := ReadMessages(strings.NewReader("one\r\ntwo\n\nthree"), false)
 	must(t, err)
-	noFailures(t, runEcho(t, Echo{Options: Options{URL: url, Conns: 3}, Message: m, Rate: 300, Duration: measured}))
+	noFailures(t, runEcho(t, Echo{Options: Options{URL: url, Conns: 3}, Message: m, Rate: 600, Duration: measured}))
 	if n := seen["one"]; len(seen) != 3 || n < 20 || n != seen["two"] && n > seen["two"]+3 || n > seen["three"]+3 {
 		t.Errorf("the server saw %v, want as many of each", seen)
 	}

@@ -11,14 +11,12 @@ import (
 
 func runPush(t *testing.T, url string, conns int, p Push) (*PushReport, *Report) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), soon)
-	defer cancel()
 	p.Options = Options{URL: url, Conns: conns, Loops: 2}
 	p.Key, p.Secret, p.AppID = testKey, testSecret, "1"
 	if p.Duration == 0 {
 		p.Duration = 500 * time.Millisecond
 	}
-	r := checked(t)(p.Run(ctx))
+	r := run(t, p)
 	if r.Push == nil {
 		t.Fatalf("no report; failures %+v", r.Failures)
 	}
@@ -68,6 +66,7 @@ func TestPushTellsFirstMedianAndLast(t *testing.T) {
 }
 
 func TestPushHidesNoStall(t *testing.T) {
+	t.Parallel()
 	const stall = time.Second
 	url := servePusher(t, &pusherServer{answer: func(request int) int {
 		if request == 20 {
@@ -86,6 +85,7 @@ func TestPushHidesNoStall(t *testing.T) {
 }
 
 func TestPushCountsRefusedPublicationsApartFromLosses(t *testing.T) {
+	t.Parallel()
 	url := servePusher(t, &pusherServer{answer: func(request int) int {
 		if request%10 == 4 {
 			return http.StatusTooManyRequests
@@ -100,6 +100,7 @@ func TestPushCountsRefusedPublicationsApartFromLosses(t *testing.T) {
 }
 
 func TestPushBatchesWhatIsDueTogether(t *testing.T) {
+	t.Parallel()
 	s := &pusherServer{answer: func(request int) int {
 		if request == 0 {
 			time.Sleep(100 * time.Millisecond)
@@ -113,6 +114,7 @@ func TestPushBatchesWhatIsDueTogether(t *testing.T) {
 }
 
 func TestPushPublishesClientEventsToAllButTheSender(t *testing.T) {
+	t.Parallel()
 	s := &pusherServer{}
 	r, all := runPush(t, servePusher(t, s), 12, Push{Pusher: Pusher{Rate: 200, Channels: 3, Presence: 0.4, Client: true}, Warmup: 500 * time.Millisecond, Duration: 500 * time.Millisecond})
 	noFailures(t, all)
@@ -127,6 +129,7 @@ func TestPushPublishesClientEventsToAllButTheSender(t *testing.T) {
 }
 
 func TestPushCountsRefusedSubscriptions(t *testing.T) {
+	t.Parallel()
 	refused := 0
 	url := servePusher(t, &pusherServer{subscribe: func(string) bool { refused++; return refused%3 != 0 }})
 	r, all := runPush(t, url, 9, Push{Pusher: Pusher{Rate: 100}, Duration: 200 * time.Millisecond})
@@ -136,6 +139,7 @@ func TestPushCountsRefusedSubscriptions(t *testing.T) {
 }
 
 func TestAnInterruptedPushTellsWhatItHas(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(context.Background(), soon)
 	defer cancel()
 	o := Options{URL: servePusher(t, &pusherServer{}), Conns: 2, Progress: func(p Progress) {
@@ -151,6 +155,7 @@ func TestAnInterruptedPushTellsWhatItHas(t *testing.T) {
 }
 
 func TestEventsThatNobodyPublishedAreCorrupt(t *testing.T) {
+	t.Parallel()
 	s := &pusherServer{}
 	s.deliver = func(subscriber, event int, send func()) {
 		if event == 3 {

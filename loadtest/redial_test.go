@@ -39,6 +39,7 @@ func (p *persistent) ended(c *conn, _ connState, _ error) {
 }
 
 func TestRedialKeepsToRateAndHandshakesAtATime(t *testing.T) {
+	t.Parallel()
 	var served atomic.Int64
 	url := serveHTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		served.Add(1) // before the answer, behind which the harness may be first

@@ -11,6 +11,7 @@ import (
 )
 
 func TestScrapedMetricsAreInTheSamples(t *testing.T) {
+	t.Parallel()
 	var reads atomic.Int64
 	o := Options{URL: serve(t, echoAll), Conns: 2}
 	o.Scrape = func(context.Context) (map[string]float64, error) {

@@ -4,7 +4,6 @@ package loadtest
 
 import (
 	"cmp"
-	"context"
 	"net"
 	"net/http"
 	"sync"
@@ -17,12 +16,10 @@ import (
 
 func runStorm(t *testing.T, url string, conns int, o Storm) (*StormReport, *Report) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), soon)
-	defer cancel()
 	o.Options = Options{URL: url, Conns: conns, Loops: 2, More: o.More}
 	o.MinBackoff, o.MaxBackoff = cmp.Or(o.MinBackoff, 10*time.Millisecond), 100*time.Millisecond
 	o.Before, o.After = 300*time.Millisecond, 300*time.Millisecond
-	r := checked(t)(o.Run(ctx))
+	r := run(t, o)
 	if r.Storm == nil {
 		t.Fatalf("no report; failures %+v", r.Failures)
 	}
@@ -30,6 +27,7 @@ func runStorm(t *testing.T, url string, conns int, o Storm) (*StormReport, *Repo
 }
 
 func TestAllThatWereCutComeBack(t *testing.T) {
+	t.Parallel()
 	url := serve(t, echoAll)
 	for _, herd := range []bool{false, true} {
 		r, all := runStorm(t, url, 40, Storm{Herd: herd})
@@ -82,6 +80,7 @@ func mortal(t *testing.T) (url string, served *atomic.Int64, end func()) {
 }
 
 func TestConnectionsOfAServerThatDiesGoToTheNext(t *testing.T) {
+	t.Parallel()
 	one, served, end := mortal(t)
 	two, others, _ := mortal(t)
 	r, all := runStorm(t, one, 20, Storm{Options: Options{More: []string{two}}, Server: true, Kill: func() error { end(); return nil }})
@@ -101,6 +100,7 @@ func TestConnectionsOfAServerThatDiesGoToTheNext(t *testing.T) {
 
 // A server that is stopped closes nothing, and its kernel goes on to acknowledge.
 func TestConnectionsOfAServerThatFallsSilentGoToTheNext(t *testing.T) {
+	t.Parallel()
 	var stopped atomic.Bool
 	one := serveHTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		if stopped.Load() {
@@ -149,6 +149,7 @@ func stormPusher() *Pusher {
 }
 
 func TestResumingConnectionsLoseAndRepeatNothing(t *testing.T) {
+	t.Parallel()
 	s := &pusherServer{resume: func(_ int, missed []int) ([]int, bool) { return missed, true }}
 	r, all := runStorm(t, servePusher(t, s), 20, Storm{Pusher: stormPusher()})
 	noFailures(t, all)
