@@ -26,11 +26,11 @@ func newGate(rate, listeners int) gate {
 	return gate{interval: interval, burst: max(time.Second/4-interval, 0)}
 }
 
-func (g *gate) pass(start time.Time) bool {
+func (g *gate) pass(e *Engine) bool {
 	if g.interval == 0 {
 		return true
 	}
-	now := time.Since(start)
+	now := e.sys.Since(e.start)
 	if g.due > now+g.burst {
 		return false
 	}

@@ -8,6 +8,7 @@ package engine
 // one that is behind. It reports false when the connection ended of it.
 func (c *Conn) deliver(f *frame) bool {
 	if !c.admit(f) {
+		c.unblock()
 		return c.ReadyState() == Open
 	}
 	if c.is(flagFragment | flagWriter) {
@@ -72,6 +73,17 @@ func (c *Conn) admitByConn(f *frame) bool {
 		f.topic.disconnected.Add(1)
 	}
 	return false
+}
+
+// unblock ends the wait for room of a connection of which all that waited was dropped:
+// it is no peer that takes nothing, and who waits for Drain is told.
+func (c *Conn) unblock() {
+	if !c.is(flagBlocked) || c.is(flagBroken) || c.out != nil && !c.out.empty() {
+		return
+	}
+	c.unset(flagBlocked)
+	c.rearm()
+	c.kick(markKick)
 }
 
 func (c *Conn) countDrop(t *Topic) {

@@ -166,6 +166,31 @@ func TestR9MemoryBudgetRefusesUpgrades(t *testing.T) {
 	j.opened(t, s)
 }
 
+// Who does not read is not replied to while memory is short: a small reply that would
+// have to wait is refused, also where there is room for it in what waits already.
+func TestR9MemoryBudgetRefusesReplies(t *testing.T) {
+	var last error
+	w := newBench(t, Handler{Message: func(c *Conn, m Message) { last = c.Send(m.Opcode(), m.Data) }})
+	w.l.e.budget = newBudget(minBudget, 1)
+	c := w.upgraded(5)
+	w.k.input, w.k.limit = frames(1, 100, Binary), 10
+	for range 2 { // the second waits behind the first, as it may
+		if w.turn(c); last != nil || !c.is(flagBlocked) {
+			t.Fatal(last)
+		}
+	}
+	w.l.bytes.Hold(minBudget / 16 * 15)
+	before := c.BufferedAmount()
+	w.turn(c)
+	var refused *BudgetError
+	if !errors.As(last, &refused) || !errors.Is(last, ErrMemory) || refused.Limit != minBudget {
+		t.Error(last)
+	}
+	if c.ReadyState() != Open || c.BufferedAmount() != before {
+		t.Error(c.ReadyState(), c.BufferedAmount(), before)
+	}
+}
+
 // A message that comes in part is held up while memory is short, and goes on after.
 func TestR9MemoryBudgetPausesWhoHoldsSome(t *testing.T) {
 	modes(t, func(t *testing.T, cfg Config) {

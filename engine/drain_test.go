@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -79,5 +80,41 @@ func (p *peer) numbered(pad string) error {
 		if want := fmt.Sprintf("%d %s", n, pad); string(payload) != want {
 			return fmt.Errorf("message %d is %.20q, %d bytes", n, payload, len(payload))
 		}
+	}
+}
+
+// deaf is a kernel that has room for nothing.
+type deaf struct{ *still }
+
+func (deaf) Write(int, []byte) (int, error) { return 0, syscall.EAGAIN }
+
+// A member of which all that waited was dropped waits for nothing: no WriteTimeout runs,
+// and what was told to wait for Drain gets it.
+func TestNobodyIsBlockedByWhatWasDropped(t *testing.T) {
+	drained := 0
+	w := newBench(t, Handler{Drain: func(*Conn) { drained++ }})
+	w.s.policy.maxOutbox, w.s.policy.highWater, w.s.policy.slow = 2000, 500, SlowDrop
+	c := w.upgraded(5)
+	topic, err := NewTopicWith(w.l.e, TopicOptions{Slow: Conflate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	topic.Subscribe(c)
+	w.l.sys = deaf{w.k}
+	for _, size := range []int{1000, 3000} { // the second drops the first, and has no room itself
+		topic.Publish(Binary, make([]byte, size))
+		w.l.deliver()
+		for w.l.busy() {
+			w.l.cast()
+			w.l.dispatch()
+		}
+		if blocked := size == 1000; c.is(flagBlocked) != blocked || (c.BufferedAmount() > 0) != blocked {
+			t.Fatalf("after %d bytes: blocked %v, %d bytes wait", size, c.is(flagBlocked), c.BufferedAmount())
+		}
+	}
+	w.l.deliver()
+	w.l.dispatch()
+	if drained != 1 || c.is(flagFull|flagHeld) {
+		t.Error(drained, c.is(flagFull), c.is(flagHeld))
 	}
 }

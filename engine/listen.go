@@ -119,7 +119,7 @@ func (in *listener) acceptSome() {
 }
 
 func (in *listener) acceptOne() {
-	passed := in.gate.pass(in.loop.e.start)
+	passed := in.gate.pass(in.loop.e)
 	if in.holding = !passed && in.srv.tls != nil; in.holding {
 		in.ready = false // under TLS a peer could not read why it is refused
 		return

@@ -97,13 +97,18 @@ func (l *loop) wait() (int, error) {
 	if l.busy() {
 		return l.poll.Poll(l.events)
 	}
+	return l.poll.Wait(l.events, l.until())
+}
+
+// until is when to look again although nothing became ready: zero for never.
+func (l *loop) until() time.Time {
 	due := l.due()
 	if l.queue != nil && l.queue.Len() > 0 {
-		if soon := time.Now().Add(busyLook); due.IsZero() || soon.Before(due) {
-			due = soon
+		if soon := l.e.start.Add(l.sys.Since(l.e.start) + busyLook); due.IsZero() || soon.Before(due) {
+			return soon
 		}
 	}
-	return l.poll.Wait(l.events, due)
+	return due
 }
 
 // busyLook is how long the loop sleeps while connections wait for a worker. With

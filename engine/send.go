@@ -65,9 +65,11 @@ type SendOptions struct {
 // checked. data is the caller's again when Send returns. It never blocks: what
 // the kernel does not take waits in the outbox.
 //
-// Errors are a *StateError when c is not open and an *OutboxError when the outbox
-// would exceed its limit; the connection is then closed or the message dropped,
-// as SlowPolicy says.
+// Errors are a *StateError when c is not open, an *OutboxError when the outbox would
+// exceed its limit (the connection is then closed or the message dropped, as SlowPolicy
+// says), and a *BudgetError when the message would have to wait while Config.MemoryBudget
+// is used up: it is dropped, and the connection stays open. errors.Is finds ErrNotOpen,
+// ErrOutboxFull and ErrMemory in them.
 func (c *Conn) Send(op Opcode, data []byte) error {
 	c.mu.Lock()
 	if c.cork(op, data) {
@@ -90,10 +92,11 @@ func (c *Conn) Send(op Opcode, data []byte) error {
 }
 
 // cork is Send for what most messages are: short replies within a turn, on a
-// connection where nothing is under way that they would have to wait for and no
-// limit is near. It reports false, and does nothing, for all others. Under mu.
+// connection where nothing is under way that they would have to wait for, the kernel
+// takes what there is, and no limit is near. It reports false, and does nothing, for
+// all others. Under mu.
 func (c *Conn) cork(op Opcode, data []byte) bool {
-	const plain = flagState | flagCorked | flagDeflate | flagFragment | flagWriter
+	const plain = flagState | flagCorked | flagBlocked | flagDeflate | flagFragment | flagWriter
 	o := c.out
 	if c.flags.Load()&plain != uint32(Open)|flagCorked || o == nil || c.policy.mask || o.size+len(data) > c.policy.cork {
 		return false

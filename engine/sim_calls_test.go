@@ -27,6 +27,9 @@ func (w *world) call(p *simPeer, outside bool) {
 	switch n := w.rng.IntN(100); {
 	case n < 35:
 		p.sends()
+		if w.loud && w.chance(4) {
+			p.joins(w.rng.IntN(2))
+		}
 	case n < 40:
 		p.writes()
 	case n < 52:
@@ -205,8 +208,19 @@ func (p *simPeer) quits(i int) {
 	}
 }
 
+// publish publishes a message to some topic, or several that its members' loops find
+// together.
 func (w *world) publish() {
-	i := w.rng.IntN(2)
+	i, n := w.rng.IntN(2), 1
+	if w.chance(3) {
+		n += w.rng.IntN(5)
+	}
+	for range n {
+		w.publishTo(i)
+	}
+}
+
+func (w *world) publishTo(i int) {
 	data := []byte(published(i, w.counts[i]))
 	w.log("publish %d to topic %d", w.counts[i], i)
 	w.counts[i]++

@@ -12,7 +12,7 @@ func (w *world) closed(s *endpoint) {
 	case len(p.causes) > 0:
 		w.inOrder(p)
 		return
-	case p.c == nil && (w.e.cfg.MaxConns > 0 || w.s.opts.MaxConnsPerIP > 0):
+	case p.c == nil && (w.e.cfg.MaxConns > 0 || w.s.opts.MaxConnsPerIP > 0 || w.s.listeners[0].gate.interval > 0):
 		p.cause("turned away")
 		return
 	}

@@ -81,10 +81,10 @@ func (w *world) checkConn(s *endpoint, c *Conn, queued int) {
 }
 
 func (w *world) checkOutbox(c *Conn) {
+	if c.is(flagBlocked) && !c.is(flagBroken) && (c.out == nil || c.out.empty()) {
+		w.fail("fd %d: blocked with nothing to send", c.fd)
+	}
 	if c.out == nil {
-		if c.is(flagBlocked) && !c.is(flagBroken) {
-			w.fail("fd %d: blocked with nothing to send", c.fd)
-		}
 		return
 	}
 	if len(c.out.acks) > 0 && c.out.sealed == nil && c.work.Load()&held == 0 {
@@ -139,6 +139,7 @@ func (w *world) checkQuiet() {
 			w.fail("fd %d: both close frames were exchanged, and no FIN follows", s.fd)
 		}
 		w.checkLimits(s, c)
+		s.peer.checkWindow()
 	}
 	w.checkBudget()
 }

@@ -3,6 +3,8 @@
 package engine
 
 import (
+	"bytes"
+	"reflect"
 	"strings"
 
 	"github.com/roost-ws/roost/codec"
@@ -79,4 +81,24 @@ func (p *simPeer) inflate(payload []byte) []byte {
 		p.w.fail("peer %d: a compressed message: %v", p.id, err)
 	}
 	return out
+}
+
+// checkWindow wants what the engine may refer back to, to be the end of what the peer
+// has, when all that was sent has come.
+func (p *simPeer) checkWindow() {
+	c := p.c
+	if !p.z.agreed || c.ReadyState() != Open || c.is(flagFragment) || c.unsent()+len(p.ep.out)+len(p.wire) > 0 {
+		return
+	}
+	if ours, its := history(c.ext.deflate.send), history(p.z.receive); !bytes.HasSuffix(its, ours) {
+		p.w.fail("peer %d: the %d bytes to refer back to are not the last of the %d that it has", p.id, len(ours), len(its))
+	}
+}
+
+// history is what w holds. The package that owns it shows it to nobody.
+func history(w *codec.Window) []byte {
+	if w == nil {
+		return nil
+	}
+	return reflect.ValueOf(w).Elem().Field(0).Bytes()
 }

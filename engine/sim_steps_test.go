@@ -25,7 +25,7 @@ func (w *world) stepLoop(i int) bool {
 	if w.asleep[i] = !l.busy(); w.asleep[i] {
 		// It asks the poller again when it runs; until when it sleeps is set now.
 		w.sleep[i] = 0
-		if due := l.due(); !due.IsZero() {
+		if due := l.until(); !due.IsZero() {
 			w.sleep[i] = due.Sub(w.e.start)
 		}
 	}

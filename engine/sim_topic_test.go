@@ -20,6 +20,9 @@ func (w *world) newTopic() *Topic {
 		Slow:      pick(w, []MemberPolicy{ByConn, ByConn, Disconnect, DropOldest, DropNewest, Conflate}),
 		MaxBehind: pick(w, []int{0, 1, 3000, 9000}),
 	}
+	if w.loud && w.chance(2) {
+		o.Slow = Conflate
+	}
 	if o.Slow == Disconnect {
 		o.Code = simBehindCode
 	}

@@ -35,6 +35,7 @@ type world struct {
 	faults bool // the kernel and peers misbehave
 	kqueue bool
 	pool   bool // handlers run on workers
+	loud   bool // much is published
 
 	sleep   []time.Duration // by loop: until when, 0 is for ever
 	asleep  []bool
@@ -62,7 +63,7 @@ const simWorkers = 2 // of a loop
 func newWorld(seed uint64) *world {
 	w := &world{seed: seed, rng: rand.New(rand.NewPCG(seed, 0x726f6f7374)), faults: true, flate: codec.NewFlate(1, 1)}
 	w.k = &simKernel{w: w}
-	w.kqueue, w.pool = w.chance(3), w.chance(2)
+	w.kqueue, w.pool, w.loud = w.chance(3), w.chance(2), w.chance(4)
 	cfg := Config{Loops: 1 + w.rng.IntN(2), Dispatch: DispatchLoop, Batch: 1 + w.rng.IntN(8), ReadBuffer: minReadBuffer}
 	cfg.MaxConns = pick(w, []int{0, 0, 0, 3})
 	cfg.MemoryBudget = pick(w, []int64{0, 0, 100 << 10, 160 << 10, 400 << 10})
@@ -116,7 +117,7 @@ func (w *world) serve() {
 	}
 	w.s = s
 	fd, _ := w.k.Listen(zeroAddr, sock.Options{})
-	in := &listener{srv: s, loop: w.e.loops[0], fd: fd, spread: true}
+	in := &listener{srv: s, loop: w.e.loops[0], fd: fd, spread: true, gate: newGate(pick(w, []int{0, 0, 0, 0, 2, 40}), 1)}
 	s.listeners = append(s.listeners, in)
 	in.loop.post(order{kind: orderListen, in: in})
 	for i := range w.topics {
@@ -164,6 +165,9 @@ func (w *world) run() string {
 
 // act lets one thing happen.
 func (w *world) act() {
+	if w.loud && w.chance(5) {
+		w.publish()
+	}
 	switch n := w.rng.IntN(100); {
 	case n < 22:
 		w.network()

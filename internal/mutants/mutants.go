@@ -72,6 +72,7 @@ var mutants = []mutant{
 	{"topic: keep a frame", "cast.go", "		ps.casts[i].ed.release()\n", "		_ = i\n"},
 	{"behind: forget MaxBehind", "behind.go", "fits := behind.frames == 0 || behind.bytes+size <= t.opts.MaxBehind", "fits := true"},
 	{"behind: drop what has begun to leave", "behind.go", "o.chunks[i].of(t) && o.chunks[i].off == 0", "o.chunks[i].of(t)"},
+	{"behind: stay blocked when all was dropped", "behind.go", "		c.unblock()\n", ""},
 	{"behind: drop without a count", "behind.go", "	t.dropped.Add(1)\n	c.loop.stats", "	c.loop.stats"},
 	{"behind: keep what a topic conflates", "behind.go", "	if t.opts.Slow != Conflate || !c.is(flagBlocked|flagAfter) {", "	if t.opts.Slow == Conflate {"},
 	{"behind: conflate to the one before", "behind.go", "		o.replace(i, f)\n", ""},
