@@ -88,11 +88,7 @@ func (c *Conn) letTurn() {
 func (c *Conn) unload() bool {
 	if c.work.CompareAndSwap(0, held) {
 		defer c.letTurn()
-		if in := c.in; in != nil {
-			c.in = nil
-			in.dec.Reset(&c.loop.bytes)
-			c.loop.bytes.Put(in.rest)
-		}
+		c.dropInbound()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/roost-ws/roost/codec"
 	"github.com/roost-ws/roost/poller"
 )
 
@@ -34,13 +33,6 @@ type Conn struct {
 	// Guarded by the wheel.
 	due        uint32
 	next, prev *Conn
-}
-
-// inbound is what must be remembered between two turns of a connection: the
-// beginning of a message, and whole bytes that a pause left undecoded.
-type inbound struct {
-	dec  codec.Decoder
-	rest []byte // from the loop's bytes
 }
 
 // extra is what only some connections have.

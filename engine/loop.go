@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,7 @@ type loop struct {
 	poll  watcher
 	queue runQueue // nil with DispatchLoop
 	bytes codec.Bytes
+	ins   sync.Pool // of *inbound, zeroed
 	outs  outboxes
 	vecs  vectors
 	eds   editions

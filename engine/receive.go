@@ -181,12 +181,9 @@ func (s *scratch) put(c *Conn, dec *codec.Decoder) {
 	}
 	switch {
 	case dec == &s.dec && !dec.Idle():
-		if c.in == nil {
-			c.in = new(inbound)
-		}
-		c.in.dec, s.dec = s.dec, codec.Decoder{}
-	case c.in != nil && c.in.dec.Idle() && len(c.in.rest) == 0:
-		c.in = nil
+		c.inbound().dec, s.dec = s.dec, codec.Decoder{}
+	case c.in != nil && c.in.dec.Idle() && !c.rests():
+		c.dropInbound()
 	}
 }
 
@@ -194,10 +191,7 @@ func (s *scratch) put(c *Conn, dec *codec.Decoder) {
 func (c *Conn) keep(in []byte) {
 	rest := c.loop.bytes.Get(len(in))
 	copy(rest, in)
-	if c.in == nil {
-		c.in = new(inbound)
-	}
-	c.in.rest = rest
+	c.inbound().rest = rest
 }
 
 // handle calls the handler for one message or control frame.

@@ -202,11 +202,7 @@ func (s *scratch) finish(c *Conn) {
 		c.ext.hs = nil
 	}
 	c.mu.Unlock()
-	if in := c.in; in != nil {
-		c.in = nil
-		in.dec.Reset(&l.bytes)
-		l.bytes.Put(in.rest)
-	}
+	c.dropInbound()
 	if c.is(flagDeflate) {
 		c.ext.deflate.end(&l.bytes)
 	}
