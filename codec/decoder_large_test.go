@@ -46,3 +46,35 @@ func TestMemoryOfLargeMessageDoubles(t *testing.T) {
 		t.Errorf("%d lent", mem.Outstanding())
 	}
 }
+
+// Nor is all that came copied again for each fragment of the rest.
+func TestMemoryOfLargeFragmentedMessageDoubles(t *testing.T) {
+	const size, fragment = 2*maxClass + 12345, 4 << 10
+	var d Decoder
+	var mem Bytes
+	lim := Limits{Client: true}
+	grown, held := 0, 0
+	for sent := 0; sent < size; {
+		h := Header{Opcode: Continuation, Length: min(fragment, int64(size-sent)), Fin: sent+fragment >= size}
+		if sent == 0 {
+			h.Opcode = Binary
+		}
+		sent += int(h.Length)
+		m, _, ok, err := d.Next(append(AppendHeader(nil, h), make([]byte, h.Length)...), &lim, &mem)
+		if ok != h.Fin || err != nil || ok && len(m.Payload) != size {
+			t.Fatalf("%t, %v, %d bytes", ok, err, len(m.Payload))
+		}
+		if d.Held() != held {
+			grown, held = grown+1, d.Held()
+		}
+		if most := 2*sent + fragment; held > most {
+			t.Fatalf("holds %d bytes of %d received", held, sent)
+		}
+	}
+	if grown > 15 {
+		t.Errorf("grew %d times", grown)
+	}
+	if d.Reset(&mem); mem.Outstanding() != 0 {
+		t.Errorf("%d lent", mem.Outstanding())
+	}
+}

@@ -49,8 +49,11 @@ func (d *Decoder) reserve(n int, b *Bytes) {
 	buf := d.held()
 	need := len(*buf) + n
 	if need > maxClass && need > cap(*buf) {
-		all := int64(len(*buf)) + d.left
-		need = max(need, int(min(2*int64(cap(*buf)), all)))
+		room := 2 * int64(cap(*buf))
+		if d.state&lastFrame != 0 { // after another frame there will be more
+			room = min(room, int64(len(*buf))+d.left)
+		}
+		need = max(need, int(room))
 	}
 	*buf = b.Grow(*buf, need)
 }
