@@ -12,6 +12,7 @@ import (
 )
 
 func TestConnectionsAboveTheRateAreToldToComeBack(t *testing.T) {
+	t.Parallel()
 	const rate, conns = 20, 40
 	s := serve(t, ServerOptions{AcceptRate: rate})
 	start := time.Now()
@@ -58,6 +59,7 @@ func (p *peer) retryAfter(t *testing.T) string {
 }
 
 func TestConnectionsAboveTheRateWaitUnderTLS(t *testing.T) {
+	t.Parallel()
 	sc, cc := testCert(t)
 	const rate, conns = 40, 30
 	s := serve(t, ServerOptions{AcceptRate: rate, TLS: sc})

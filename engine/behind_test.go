@@ -89,6 +89,7 @@ func (l *link) numbers(t *testing.T, sent []string, last int) (got []int) {
 // A member that does not read gets of a topic what its policy says, whole and in
 // order; who reads gets everything.
 func TestMembersThatAreBehind(t *testing.T) {
+	t.Parallel()
 	const count, size, most = 500, 4000, 64 << 10
 	for name, slow := range map[string]MemberPolicy{"oldest": DropOldest, "newest": DropNewest, "conflate": Conflate} {
 		t.Run(name, func(t *testing.T) {
@@ -161,6 +162,7 @@ func served(t *Topic) uint64 { s := t.Stats(); return s.Delivered + s.Dropped }
 // A member that is too far behind is told by which code to leave, and not only after
 // all that it did not read.
 func TestMemberBehindIsDisconnectedWithACode(t *testing.T) {
+	t.Parallel()
 	links(t, func(t *testing.T, s *Server, join func() link) {
 		topic, err := NewTopicWith(s.Engine(), TopicOptions{Slow: Disconnect, MaxBehind: 64 << 10, Code: 4150, Reason: "too slow"})
 		if err != nil {
@@ -217,6 +219,7 @@ func TestMemberBehindIsDisconnectedWithACode(t *testing.T) {
 // What is published while a message is being sent in fragments waits under the same
 // policy.
 func TestMemberWithAWriterIsBehind(t *testing.T) {
+	t.Parallel()
 	for slow, want := range map[MemberPolicy][]string{
 		DropOldest: {"text 2", "text 3"}, DropNewest: {"text 0", "text 1"}, Conflate: {"text 3"},
 	} {
@@ -254,6 +257,7 @@ func TestMemberWithAWriterIsBehind(t *testing.T) {
 
 // A pass that holds more than an outbox may is no reason to end who reads.
 func TestLongPassSparesWhoReads(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	text := strings.Repeat("x", 1000)
 	var topic *Topic
@@ -283,6 +287,7 @@ func TestLongPassSparesWhoReads(t *testing.T) {
 }
 
 func TestTopicOptionsAreChecked(t *testing.T) {
+	t.Parallel()
 	s := serve(t, ServerOptions{})
 	for _, o := range []TopicOptions{
 		{Slow: Conflate + 1}, {MaxBehind: -1}, {Code: 4000}, {Slow: DropOldest, Reason: "x"},
@@ -300,6 +305,7 @@ func TestTopicOptionsAreChecked(t *testing.T) {
 // What is published while a message is sent in fragments waits for its last one, and
 // cannot keep it from being sent.
 func TestLastFragmentIsNotRefusedForWhatWaitsForIt(t *testing.T) {
+	t.Parallel()
 	for _, slow := range []SlowPolicy{SlowDrop, SlowClose} {
 		j := newJournal()
 		s := serve(t, ServerOptions{Handler: j.handler(), MaxOutbox: 1000, SlowPolicy: slow})
@@ -326,6 +332,7 @@ func TestLastFragmentIsNotRefusedForWhatWaitsForIt(t *testing.T) {
 // A fragment that is sent while a writer is open waits with its own rest, and what is
 // published goes behind both.
 func TestFragmentsBehindAWriterStayWhole(t *testing.T) {
+	t.Parallel()
 	for _, z := range []*DeflateOptions{nil, {Threshold: -1}} {
 		j := newJournal()
 		s := serve(t, ServerOptions{Handler: j.handler(), PerMessageDeflate: z})
@@ -369,6 +376,7 @@ func TestFragmentsBehindAWriterStayWhole(t *testing.T) {
 
 // SlowCode tells a peer that does not read to come back, instead of cutting it off.
 func TestR9SlowCode(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler(), MaxOutbox: 64 << 10, SlowCode: 4151, SendBuffer: 32 << 10})
 	c, reader, calls := j.dialled(t, s, Dialer{})

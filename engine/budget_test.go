@@ -91,6 +91,7 @@ func TestR9MemoryBudgetHolds(t *testing.T) {
 // What is published to those who do not read is charged too: their lists of what waits
 // are, for small messages, more than the messages. The heaviest are told to come back.
 func TestR9MemoryBudgetShedsTheHeaviest(t *testing.T) {
+	t.Parallel()
 	const budget = 4 << 20
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler(), SendBuffer: 8 << 10, MaxOutbox: 64 << 20, Config: Config{MemoryBudget: budget, Loops: 2}})
@@ -152,6 +153,7 @@ func idleTopic(t *Topic) bool {
 
 // Nobody is let in while the budget is used up, and everybody after.
 func TestR9MemoryBudgetRefusesUpgrades(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler(), Config: Config{MemoryBudget: minBudget, Loops: 1}})
 	s.e.loops[0].bytes.Hold(minBudget / 16 * 15)
@@ -193,6 +195,7 @@ func TestR9MemoryBudgetRefusesReplies(t *testing.T) {
 
 // A message that comes in part is held up while memory is short, and goes on after.
 func TestR9MemoryBudgetPausesWhoHoldsSome(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		cfg.MemoryBudget = minBudget
 		j := newJournal()

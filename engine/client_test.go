@@ -15,6 +15,7 @@ import (
 // The same work with clients that others wrote.
 
 func TestCoderWebsocket(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
@@ -54,6 +55,7 @@ func TestCoderWebsocket(t *testing.T) {
 }
 
 func TestCoderWebsocketCloses(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -69,6 +71,7 @@ func TestCoderWebsocketCloses(t *testing.T) {
 }
 
 func TestGorillaWebsocket(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()

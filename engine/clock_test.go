@@ -20,6 +20,7 @@ func (l *loop) outsleeps(t *testing.T, limit time.Duration) {
 
 // A loop that slept for long gives what comes to it all of its time.
 func TestSpansBeginNowOnALoopThatSlept(t *testing.T) {
+	t.Parallel()
 	const limit = 500 * time.Millisecond
 	conns := make(chan *Conn, 2)
 	s := serve(t, ServerOptions{

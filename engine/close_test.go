@@ -12,6 +12,7 @@ import (
 )
 
 func TestCloseByPeerIsAnsweredInKind(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -30,6 +31,7 @@ func TestCloseByPeerIsAnsweredInKind(t *testing.T) {
 }
 
 func TestEmptyCloseIs1005(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -43,6 +45,7 @@ func TestEmptyCloseIs1005(t *testing.T) {
 }
 
 func TestCloseReportsThePeersCode(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -62,6 +65,7 @@ func TestCloseReportsThePeersCode(t *testing.T) {
 }
 
 func TestCloseTwiceSendsOneFrame(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -83,6 +87,7 @@ func TestCloseTwiceSendsOneFrame(t *testing.T) {
 }
 
 func TestCloseBothAtOnce(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -106,6 +111,7 @@ func TestCloseBothAtOnce(t *testing.T) {
 }
 
 func TestSendsBeforeCloseArriveAndLaterOnesFail(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
@@ -141,6 +147,7 @@ func TestSendsBeforeCloseArriveAndLaterOnesFail(t *testing.T) {
 }
 
 func TestCloseValidates(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler()})
 	p, c := j.opened(t, s)
@@ -169,6 +176,7 @@ func TestCloseValidates(t *testing.T) {
 
 // What the peer sends after its close frame is read and dropped.
 func TestNothingIsDeliveredAfterCloseFrame(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -184,6 +192,7 @@ func TestNothingIsDeliveredAfterCloseFrame(t *testing.T) {
 }
 
 func TestCloseTimeout(t *testing.T) {
+	t.Parallel()
 	const timeout = 200 * time.Millisecond
 	cases := []struct {
 		name, call string
@@ -221,6 +230,7 @@ func TestCloseTimeout(t *testing.T) {
 }
 
 func TestTerminate(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})

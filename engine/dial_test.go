@@ -56,6 +56,7 @@ func connectProxy(t *testing.T, user string) (*url.URL, chan string) {
 }
 
 func TestDialerGoesThroughAProxy(t *testing.T) {
+	t.Parallel()
 	sc, cc := testCert(t)
 	for _, scheme := range []string{"ws", "wss"} {
 		t.Run(scheme, func(t *testing.T) {
@@ -100,6 +101,7 @@ func within(t *testing.T) context.Context {
 }
 
 func TestDialerSaysWhyNot(t *testing.T) {
+	t.Parallel()
 	s := serve(t, ServerOptions{Path: "/ws", Handler: echoes()})
 	d := Dialer{Engine: s.Engine()}
 	at := "://" + s.Addr().String()
@@ -122,6 +124,7 @@ func TestDialerSaysWhyNot(t *testing.T) {
 
 // A server that accepts and says nothing: the context ends the wait.
 func TestDialEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -140,6 +143,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 // A paused TLS connection reads no ciphertext either: what a peer then sends
 // stays in the kernel, and is delivered when reading goes on.
 func TestR6PauseUnderTLSHoldsNoMemory(t *testing.T) {
+	t.Parallel()
 	sc, cc := testCert(t)
 	opened, sizes := make(chan *Conn, 1), make(chan int, 64)
 	s := serve(t, ServerOptions{TLS: sc, Config: Config{Loops: 1}, Handler: Handler{

@@ -14,6 +14,7 @@ import (
 // Whoever fills the outbox and waits for Drain is always woken, whatever others do to the
 // connection meanwhile, and nothing of what was sent is lost or overtaken.
 func TestR9EveryDrainComes(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()

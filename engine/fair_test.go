@@ -13,6 +13,7 @@ import (
 // A read may bring thousands of small messages. A turn ends long before, so that a
 // connection which came in between has its message handled before the last of them.
 func TestR2ManySmallMessagesLeaveTurnsToOthers(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		const n = 10_000
 		cfg.Workers = 1 // else the other's message has a worker of its own

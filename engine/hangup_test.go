@@ -10,6 +10,7 @@ import (
 )
 
 func TestR7MessageAndFINTogether(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -25,6 +26,7 @@ func TestR7MessageAndFINTogether(t *testing.T) {
 }
 
 func TestR7MessageCloseFrameAndFINTogether(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -42,6 +44,7 @@ func TestR7MessageCloseFrameAndFINTogether(t *testing.T) {
 
 // The FIN comes while the handler of the last message runs.
 func TestR7FINDuringTheHandler(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
@@ -65,6 +68,7 @@ func TestR7FINDuringTheHandler(t *testing.T) {
 }
 
 func TestR7WhilePaused(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		name  string
 		write []byte
@@ -99,6 +103,7 @@ func TestR7WhilePaused(t *testing.T) {
 // A send finds out that the peer of a paused connection reset. What came before
 // is still delivered, in order, and then the end.
 func TestR7BrokenWhilePaused(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
@@ -123,6 +128,7 @@ func TestR7BrokenWhilePaused(t *testing.T) {
 
 // A peer that resets while output is queued is no error, only an end (ws 100).
 func TestResetIsNoError(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -149,6 +155,7 @@ func TestResetIsNoError(t *testing.T) {
 // The handler's answer to the last message still reaches a peer that has only
 // shut down its sending side.
 func TestR7AnswerAfterTheFIN(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.echo()})
@@ -164,6 +171,7 @@ func TestR7AnswerAfterTheFIN(t *testing.T) {
 }
 
 func TestR7UnfinishedMessageIsDropped(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})

@@ -22,6 +22,7 @@ func behind(t *testing.T, s *Server) string {
 }
 
 func TestHandleUpgrade(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := start(t, ServerOptions{Config: cfg, Handler: j.echo()})
@@ -40,6 +41,7 @@ func TestHandleUpgrade(t *testing.T) {
 }
 
 func TestHandleUpgradeRequest(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	h := j.handler()
 	h.Open = func(c *Conn, r *Request) {
@@ -76,6 +78,7 @@ func TestHandleUpgradeRequest(t *testing.T) {
 }
 
 func TestHandleUpgradeAfterClose(t *testing.T) {
+	t.Parallel()
 	s := start(t, ServerOptions{})
 	addr := behind(t, s)
 	if err := s.Close(); err != nil {
@@ -87,6 +90,7 @@ func TestHandleUpgradeAfterClose(t *testing.T) {
 }
 
 func TestHandleUpgradeWithoutHijacker(t *testing.T) {
+	t.Parallel()
 	s := start(t, ServerOptions{})
 	r := httptest.NewRequest("GET", "/", nil)
 	for k, v := range map[string]string{"Upgrade": "websocket", "Connection": "Upgrade",
@@ -106,6 +110,7 @@ func TestHandleUpgradeWithoutHijacker(t *testing.T) {
 
 // The limits of connections hold for those that come through net/http, too.
 func TestR9MaxConnsThroughHandleUpgrade(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := start(t, ServerOptions{Config: Config{MaxConns: 1}, Handler: j.handler()})
 	addr := behind(t, s)
@@ -127,6 +132,7 @@ func TestR9MaxConnsThroughHandleUpgrade(t *testing.T) {
 }
 
 func TestR9MaxConnsPerIPThroughHandleUpgrade(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := start(t, ServerOptions{MaxConnsPerIP: 1, Handler: j.handler()})
 	addr := behind(t, s)
@@ -144,6 +150,7 @@ func TestR9MaxConnsPerIPThroughHandleUpgrade(t *testing.T) {
 }
 
 func TestShutdownWithoutConnections(t *testing.T) {
+	t.Parallel()
 	s := start(t, ServerOptions{})
 	if err := s.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 // Without context takeover a connection with permessage-deflate holds no window:
 // its Conn, its slot in the table, and these two.
 func TestR1SizeWithDeflate(t *testing.T) {
+	t.Parallel()
 	const most = 300
 	slot := unsafe.Sizeof(uintptr(0))
 	if n := unsafe.Sizeof(Conn{}) + slot + unsafe.Sizeof(extra{}) + unsafe.Sizeof(deflate{}); n > most {
@@ -19,6 +20,7 @@ func TestR1SizeWithDeflate(t *testing.T) {
 }
 
 func TestR1SizeOfConn(t *testing.T) {
+	t.Parallel()
 	const most = 128
 	if n := unsafe.Sizeof(Conn{}); n > most {
 		t.Errorf("a Conn has %d bytes, at most %d: they are paid a million times", n, most)
@@ -51,7 +53,7 @@ const bareAnswer = 129 + 2 + 5
 
 // After traffic an idle connection holds its Conn and nothing else.
 func TestR1IdleIsFree(t *testing.T) {
-	modes(t, func(t *testing.T, cfg Config) {
+	inTurn(t, func(t *testing.T, cfg Config) {
 		if raceEnabled {
 			t.Skip("the race detector's own memory is counted too")
 		}
@@ -95,7 +97,7 @@ func TestR1BytesOfAnIdleConnection(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector's own memory is counted too")
 	}
-	dispatches(t, func(t *testing.T, cfg Config) {
+	inTurn(t, func(t *testing.T, cfg Config) {
 		s := serve(t, ServerOptions{Config: cfg, Handler: Handler{Message: func(c *Conn, m Message) { _ = c.Send(m.Opcode(), m.Data) }}})
 		herd(t, s, 10)
 		heap := func() uint64 {

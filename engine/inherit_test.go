@@ -41,6 +41,7 @@ func (p *peer) echoes(text string) {
 }
 
 func TestConnectionsThatWaitAreServedByWhoInheritsTheSocket(t *testing.T) {
+	t.Parallel()
 	for _, reuse := range []bool{false, true} {
 		modes(t, func(t *testing.T, cfg Config) {
 			o := echoOptions(cfg)
@@ -78,6 +79,7 @@ func TestConnectionsThatWaitAreServedByWhoInheritsTheSocket(t *testing.T) {
 }
 
 func TestHandshakesUnderWayOutliveStopAccepting(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		s := serve(t, echoOptions(cfg))
 		p := connect(t, s)
@@ -120,6 +122,7 @@ func (w notingWatcher) Wait(events []poller.Event, until time.Time) (int, error)
 // A descriptor that is closed while its socket lives on elsewhere stays in epoll,
 // unless it was taken out before.
 func TestAListenerThatWasPassedOnWakesNobody(t *testing.T) {
+	t.Parallel()
 	k := noting{fd: new(atomic.Int64), events: new(atomic.Int64)}
 	c := Config{Loops: 1}
 	if err := c.fill(); err != nil {
@@ -155,6 +158,7 @@ func TestAListenerThatWasPassedOnWakesNobody(t *testing.T) {
 }
 
 func TestCloseMayBeCalledByAHandlerOnTheLoopThatAccepts(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		closed := make(chan error, 1)
 		s := serve(t, ServerOptions{Config: cfg, Handler: Handler{Message: func(c *Conn, _ Message) { closed <- c.Server().Close() }}})
@@ -166,6 +170,7 @@ func TestCloseMayBeCalledByAHandlerOnTheLoopThatAccepts(t *testing.T) {
 }
 
 func TestWhatIsNoListenerIsNotInherited(t *testing.T) {
+	t.Parallel()
 	file, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)

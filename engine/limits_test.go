@@ -15,6 +15,7 @@ import (
 )
 
 func TestR9HeaderBlock(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		for _, buffer := range []int{4 << 10, 64 << 10} {
 			cfg.ReadBuffer = buffer
@@ -43,6 +44,7 @@ func TestR9HeaderBlock(t *testing.T) {
 }
 
 func TestR9HeaderBlockAsOptionsSay(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ max, size, status int }{{1 << 10, 1 << 10, 101}, {1 << 10, 1<<10 + 1, 431}, {32 << 10, 30 << 10, 101}, {-1, 30 << 10, 101}} {
 		s := serve(t, ServerOptions{MaxHeader: tc.max})
 		p := connect(t, s)
@@ -54,6 +56,7 @@ func TestR9HeaderBlockAsOptionsSay(t *testing.T) {
 }
 
 func TestR9HandshakeTime(t *testing.T) {
+	t.Parallel()
 	const limit = 300 * time.Millisecond
 	modes(t, func(t *testing.T, cfg Config) {
 		s := serve(t, ServerOptions{Config: cfg, HandshakeTimeout: limit})
@@ -91,6 +94,7 @@ func TestR9HandshakeTime(t *testing.T) {
 
 // A length is refused by the header that announces it, before memory is taken.
 func TestR9MessageSize(t *testing.T) {
+	t.Parallel()
 	header := func(op Opcode, fin bool, n int64) []byte {
 		return codec.AppendHeader(nil, codec.Header{Opcode: op, Fin: fin, Length: n, Masked: true})
 	}
@@ -145,6 +149,7 @@ func TestR9AnnouncedIsNotAllocated(t *testing.T) {
 }
 
 func TestR9Fragments(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), MaxFragments: 2})
@@ -160,6 +165,7 @@ func TestR9Fragments(t *testing.T) {
 }
 
 func TestR9MaxConns(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		cfg.MaxConns = 3
 		j := newJournal()
@@ -185,6 +191,7 @@ func TestR9MaxConns(t *testing.T) {
 }
 
 func TestR9MaxConnsPerIP(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), MaxConnsPerIP: 2,

@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,6 +19,11 @@ func TestMain(m *testing.M) {
 	if f := children[os.Getenv("ENGINE_TEST_CHILD")]; f != nil {
 		os.Exit(f())
 	}
+	// Most tests wait for clocks: more of them than there are processors may run. A
+	// -parallel on the command line comes after this.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -28,8 +34,16 @@ var children = map[string]func() int{"starved": starvedChild}
 // detector, and only ever spent by a test that fails.
 const patience = 20 * time.Second
 
-// modes runs f for each way to run handlers, on one loop and on two.
+// modes runs f for each way to run handlers, on one loop and on two, all at once.
 func modes(t *testing.T, f func(t *testing.T, cfg Config)) {
+	inTurn(t, func(t *testing.T, cfg Config) {
+		t.Parallel()
+		f(t, cfg)
+	})
+}
+
+// inTurn is modes for tests that count what is the whole process's.
+func inTurn(t *testing.T, f func(t *testing.T, cfg Config)) {
 	for _, d := range []Dispatch{DispatchPool, DispatchLoop} {
 		for _, loops := range []int{1, 2} {
 			name := fmt.Sprintf("%s%d", [...]string{"pool", "loop"}[d], loops)
@@ -40,8 +54,12 @@ func modes(t *testing.T, f func(t *testing.T, cfg Config)) {
 
 // dispatches is modes for what the number of loops has no part in.
 func dispatches(t *testing.T, f func(t *testing.T, cfg Config)) {
-	t.Run("pool", func(t *testing.T) { f(t, Config{Dispatch: DispatchPool, Loops: 1}) })
-	t.Run("loop", func(t *testing.T) { f(t, Config{Dispatch: DispatchLoop, Loops: 1}) })
+	for name, d := range map[string]Dispatch{"pool": DispatchPool, "loop": DispatchLoop} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f(t, Config{Dispatch: d, Loops: 1})
+		})
+	}
 }
 
 // serve starts a server on a free port. When the test ends, so does the server,

@@ -12,6 +12,7 @@ import (
 // The tests with other people's routers are a module of their own: their dependencies
 // are none of ours.
 func TestMountsInOtherRouters(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds another module")
 	}

@@ -32,6 +32,7 @@ func streams(t *testing.T, o ServerOptions) (server, client net.Conn, c *Conn) {
 }
 
 func TestNetConnCarriesBytes(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		server, client, _ := streams(t, ServerOptions{Config: cfg})
 		data := make([]byte, 12<<20)
@@ -80,6 +81,7 @@ func TestNetConnCarriesBytes(t *testing.T) {
 // A reader that does not read makes the other end's writes block, and neither end
 // keeps more than its bound.
 func TestNetConnPushesBackBothWays(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		server, client, c := streams(t, ServerOptions{Config: cfg, MaxOutbox: 256 << 10})
 		var written atomic.Int64
@@ -123,6 +125,7 @@ func TestNetConnPushesBackBothWays(t *testing.T) {
 }
 
 func TestNetConnDeadlines(t *testing.T) {
+	t.Parallel()
 	server, client, _ := streams(t, ServerOptions{MaxOutbox: 64 << 10, SendBuffer: 16 << 10, RecvBuffer: 16 << 10})
 	b := make([]byte, 32<<10)
 	if err := client.SetReadDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
@@ -168,6 +171,7 @@ func TestNetConnDeadlines(t *testing.T) {
 }
 
 func TestNetConnEnds(t *testing.T) {
+	t.Parallel()
 	j, conns := newJournal(), make(chan net.Conn, 1)
 	h := j.handler()
 	h.Open = func(c *Conn, _ *Request) { conns <- c.NetConn(); j.conns <- c }
@@ -217,6 +221,7 @@ func TestNetConnEnds(t *testing.T) {
 // What came before the end is read before the end is told; Close is the handshake
 // with an empty frame.
 func TestNetConnCloseIsTheHandshake(t *testing.T) {
+	t.Parallel()
 	j, conns := newJournal(), make(chan net.Conn, 1)
 	h := j.handler()
 	h.Open = func(c *Conn, _ *Request) { conns <- c.NetConn() }

@@ -16,6 +16,7 @@ import (
 // Calls of one connection's handler never overlap and keep the order of the wire,
 // while others pause, resume, ping, send and flush it as fast as they can.
 func TestR2CallsKeepOrderAndNeverOverlap(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		var busy, overlaps, next, disorder atomic.Int32
 		enter := func() func() {
@@ -94,6 +95,7 @@ func TestR2CallsKeepOrderAndNeverOverlap(t *testing.T) {
 
 // Closing from many goroutines at once, during traffic, is one closing.
 func TestR2CloseFromManyGoroutines(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()

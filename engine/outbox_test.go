@@ -17,6 +17,7 @@ import (
 // Whatever is sent, from within a turn or outside, and however little the kernel
 // takes at a time, comes out whole and in order.
 func TestOutboxIsByteExact(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		seed := uint64(time.Now().UnixNano())
 		t.Logf("seed %d", seed)
@@ -70,6 +71,7 @@ func TestOutboxIsByteExact(t *testing.T) {
 }
 
 func TestBufferedAmountCountsUntilTheKernelTakes(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
@@ -100,6 +102,7 @@ func TestBufferedAmountCountsUntilTheKernelTakes(t *testing.T) {
 }
 
 func TestSixteenMiBBothWays(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		s := serve(t, ServerOptions{Config: cfg, MaxOutbox: 32 << 20, Handler: Handler{
 			Message: func(c *Conn, m Message) { _ = c.Send(m.Opcode(), m.Data) }}})
@@ -111,6 +114,7 @@ func TestSixteenMiBBothWays(t *testing.T) {
 }
 
 func TestFragmentsInEverySplit(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -130,6 +134,7 @@ func TestFragmentsInEverySplit(t *testing.T) {
 
 // Sends of many goroutines stay whole, and those of one keep their order.
 func TestSendFromManyGoroutines(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()

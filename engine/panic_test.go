@@ -61,6 +61,7 @@ func skipBinary(p *peer) string {
 }
 
 func TestR8PanicEndsOneConnection(t *testing.T) {
+	t.Parallel()
 	for _, sc := range scenes[1:] {
 		t.Run(sc.name, func(t *testing.T) {
 			modes(t, func(t *testing.T, cfg Config) {
@@ -95,6 +96,7 @@ func TestR8PanicEndsOneConnection(t *testing.T) {
 }
 
 func TestR8PanicInOpen(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
@@ -112,6 +114,7 @@ func TestR8PanicInOpen(t *testing.T) {
 
 // One panic behind the other: in Message, then in Close.
 func TestR8PanicTwice(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
@@ -134,6 +137,7 @@ func TestR8PanicTwice(t *testing.T) {
 // A panic while the bytes that a pause left are decoded gives them back: serve
 // checks it at the end.
 func TestR8PanicAfterResume(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
@@ -159,6 +163,7 @@ func TestR8PanicAfterResume(t *testing.T) {
 
 // A hook that panics lets nobody in, and costs one connection.
 func TestR8PanicInAHook(t *testing.T) {
+	t.Parallel()
 	boom := func() { panic("on purpose") }
 	for name, o := range map[string]ServerOptions{
 		"Verify":          {Verify: func(*Request) error { boom(); return nil }},

@@ -11,6 +11,7 @@ import (
 )
 
 func TestR6PauseWithinTheHandler(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
@@ -37,6 +38,7 @@ func TestR6PauseWithinTheHandler(t *testing.T) {
 }
 
 func TestR6PauseInOpenHoldsPipelinedFrames(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
@@ -87,6 +89,7 @@ func TestR6PausedHangUpIsSilent(t *testing.T) {
 
 // Output that was queued when the pause began still leaves.
 func TestR6PausedOutboxIsFlushed(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), MaxOutbox: 64 << 20})
@@ -118,6 +121,7 @@ func TestR6PausedOutboxIsFlushed(t *testing.T) {
 }
 
 func TestR6TerminateWhilePaused(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
@@ -138,6 +142,7 @@ func TestR6TerminateWhilePaused(t *testing.T) {
 // Close on a paused connection sends its frame; the answer is not noticed, so the
 // time limit ends it.
 func TestR6CloseWhilePaused(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), CloseTimeout: 200 * time.Millisecond})
@@ -166,6 +171,7 @@ func TestR6CloseWhilePaused(t *testing.T) {
 
 // Pausing and resuming from outside, at any moment, loses nothing.
 func TestR6PauseAndResumeLoseNothing(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})

@@ -26,6 +26,7 @@ func (p *peer) wantBody(status int, body string) {
 }
 
 func TestPlainRequests(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		s := serve(t, ServerOptions{Config: cfg, HTTP: web})
 		const post = "POST /a?b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
@@ -49,6 +50,7 @@ func TestPlainRequests(t *testing.T) {
 }
 
 func TestPlainLargeBody(t *testing.T) {
+	t.Parallel()
 	s := serve(t, ServerOptions{HTTP: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, n, err)
@@ -66,6 +68,7 @@ func TestPlainLargeBody(t *testing.T) {
 
 // A connection that was plain HTTP at first may ask for an upgrade later.
 func TestPlainThenUpgrade(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, HTTP: web, Handler: j.echo()})
@@ -95,6 +98,7 @@ func TestPlainThenUpgrade(t *testing.T) {
 }
 
 func TestPlainConnectionsLeaveTheEngine(t *testing.T) {
+	t.Parallel()
 	s := serve(t, ServerOptions{HTTP: web})
 	p := connect(t, s)
 	p.write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))

@@ -12,6 +12,7 @@ import (
 // Every method may be called within every function of a Handler: no lock is held
 // there, and none of them waits for the connection's turn to end.
 func TestR8EveryMethodInEveryCallback(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		e, err := New(cfg)
@@ -97,6 +98,7 @@ func TestR8EveryMethodInEveryCallback(t *testing.T) {
 
 // A connection may be ended in any of the ways by its own handler, at once.
 func TestR8EndedByItsOwnHandler(t *testing.T) {
+	t.Parallel()
 	for _, in := range []string{"Open", "Message"} {
 		t.Run(in, func(t *testing.T) {
 			modes(t, func(t *testing.T, cfg Config) {

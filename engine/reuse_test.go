@@ -16,6 +16,7 @@ import (
 // them all the time, while their descriptor numbers are given to new ones. None of
 // it may reach a new connection.
 func TestR5StaleConnReachesNobody(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
@@ -85,6 +86,7 @@ func TestR5StaleConnReachesNobody(t *testing.T) {
 // An event that was meant for a number's former owner costs its new owner a look
 // and nothing else, whatever it says.
 func TestR4StaleEventReachesNobody(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.echo()})
@@ -111,6 +113,7 @@ func TestR4StaleEventReachesNobody(t *testing.T) {
 // Connections that end in every way at once: each is opened once and closed once,
 // and afterwards nothing is left.
 func TestR10OpenFirstCloseLastOnce(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		type life struct{ opens, closes atomic.Int32 }
 		var lives sync.Map

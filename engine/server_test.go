@@ -19,6 +19,7 @@ func soon(t testing.TB) context.Context {
 }
 
 func TestServerCloseFreesThePortAndSparesConnections(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.echo()})
@@ -65,6 +66,7 @@ func TestServerCloseFreesThePortAndSparesConnections(t *testing.T) {
 }
 
 func TestShutdownSays1001AndWaits(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -97,6 +99,7 @@ func TestShutdownSays1001AndWaits(t *testing.T) {
 }
 
 func TestShutdownTerminatesAtTheEndOfItsContext(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -118,6 +121,7 @@ func TestShutdownTerminatesAtTheEndOfItsContext(t *testing.T) {
 }
 
 func TestEngineIsShared(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		e, err := New(cfg)
 		if err != nil {
@@ -156,6 +160,7 @@ func TestEngineIsShared(t *testing.T) {
 // Engine.Close while traffic goes on: every handler gets its Close, and a server
 // on it can be closed afterwards.
 func TestEngineCloseDuringTraffic(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		e, err := New(cfg)
 		if err != nil {
@@ -198,6 +203,7 @@ func TestEngineCloseDuringTraffic(t *testing.T) {
 // Connections that arrive while the server closes are either served or ended, and
 // none is forgotten.
 func TestCloseWhileConnectionsArrive(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		for range 5 {
 			s := serve(t, ServerOptions{Config: cfg})

@@ -18,6 +18,7 @@ import (
 // What was sent before Shutdown arrives whole at clients that take their time, and
 // the close frame after it.
 func TestShutdownDeliversWhatWasQueued(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		const clients, messages, size = 8, 64, 64 << 10 // 4 MiB for each client
 		queued := make(chan struct{}, clients)
@@ -75,6 +76,7 @@ func readSlowly(c *gorilla.Conn, messages, size int) error {
 }
 
 func TestShutdownCountsWhatItCouldNotDeliver(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		const size = 8 << 20
 		j := newJournal()
@@ -99,6 +101,7 @@ func TestShutdownCountsWhatItCouldNotDeliver(t *testing.T) {
 // A request of plain HTTP that takes long must not keep the WebSockets from their
 // close frames, and is finished itself.
 func TestShutdownFinishesPlainRequestsMeanwhile(t *testing.T) {
+	t.Parallel()
 	begun, goOn := make(chan struct{}), make(chan struct{})
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler(), HTTP: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

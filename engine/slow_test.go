@@ -14,6 +14,7 @@ import (
 // A peer that asks for echoes and does not read them stops being read: what is
 // queued for it stays bounded, and all of it arrives when it reads at last.
 func TestR9HighWaterPausesReading(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.echo()
@@ -65,6 +66,7 @@ func TestR9HighWaterPausesReading(t *testing.T) {
 
 // Drain is called once for each time that the mark was passed.
 func TestDrainOnce(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), SendBuffer: 64 << 10})
@@ -97,6 +99,7 @@ func TestDrainOnce(t *testing.T) {
 }
 
 func TestR9SlowClose(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), MaxOutbox: 4 << 20})
@@ -119,6 +122,7 @@ func TestR9SlowClose(t *testing.T) {
 }
 
 func TestR9SlowDrop(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), MaxOutbox: 4 << 20, SlowPolicy: SlowDrop})
@@ -151,6 +155,7 @@ func TestR9SlowDrop(t *testing.T) {
 
 // One message larger than the whole outbox may be is refused as such.
 func TestR9MessageLargerThanTheOutbox(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler(), MaxOutbox: 1 << 20, SlowPolicy: SlowDrop})
 	p, c := j.opened(t, s)
@@ -165,6 +170,7 @@ func TestR9MessageLargerThanTheOutbox(t *testing.T) {
 
 // Pings from a peer that reads nothing are not answered without limit.
 func TestR9PingFlood(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
@@ -192,6 +198,7 @@ func TestR9PingFlood(t *testing.T) {
 // Both ends may have more to send than the kernel takes: they must not both wait
 // until the other reads.
 func TestBothEndsFullDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()

@@ -46,6 +46,7 @@ var smuggled = map[string]string{
 const hidden = "GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n"
 
 func TestAmbiguousRequestsAreRefusedAndHideNothing(t *testing.T) {
+	t.Parallel()
 	var served atomic.Int64
 	s := serve(t, ServerOptions{
 		Config:  Config{Loops: 1},
@@ -76,6 +77,7 @@ func TestAmbiguousRequestsAreRefusedAndHideNothing(t *testing.T) {
 // The authority in an absolute target is whom the request is for, whatever Host says
 // (RFC 9112 section 3.2.2), for upgrades and for plain HTTP alike.
 func TestTheAuthorityOfTheTargetPrevails(t *testing.T) {
+	t.Parallel()
 	plain, upgraded := make(chan string, 1), make(chan string, 1)
 	s := serve(t, ServerOptions{
 		Handler: Handler{Open: func(_ *Conn, r *Request) {
@@ -103,6 +105,7 @@ func TestTheAuthorityOfTheTargetPrevails(t *testing.T) {
 // The first request of a connection has passed the engine's parser. Those behind it
 // are net/http's alone: what it refuses of them is stated in docs/security.md.
 func TestLaterRequestsOfAConnectionAreParsedByNetHTTP(t *testing.T) {
+	t.Parallel()
 	s := serve(t, ServerOptions{HTTP: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })})
 	for _, name := range []string{
 		"duplicate Host", "no Host", "duplicate Content-Length", "list of Content-Length", "signed Content-Length", "Transfer-Encoding twice",

@@ -20,6 +20,7 @@ import (
 // Out of descriptors, a server pauses accepting, says so once, serves those that it
 // has, and goes on by itself. A process of its own loses the descriptors.
 func TestOutOfDescriptors(t *testing.T) {
+	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

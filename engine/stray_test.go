@@ -15,6 +15,7 @@ import (
 
 // A hang-up that was meant for the descriptor's owner before ends no wait for a verdict.
 func TestR4StrayHangupDuringAVerdict(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		verdicts := make(chan VerifyCallback, 1)
 		s := serve(t, ServerOptions{Config: cfg, VerifyClientAsync: func(_ context.Context, _ *VerifyInfo, done VerifyCallback) {
@@ -36,6 +37,7 @@ func TestR4StrayHangupDuringAVerdict(t *testing.T) {
 
 // Resume after the end asks nothing of the poller.
 func TestR5ResumeAfterClose(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		log := new(lines)
 		cfg.Logger = slog.New(slog.NewTextHandler(log, nil))
@@ -60,6 +62,7 @@ func TestR5ResumeAfterClose(t *testing.T) {
 
 // A Done that panics keeps the others, Error and Close from nothing.
 func TestR8PanicInDone(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		calls := make(chan string, 10)
 		s := serve(t, ServerOptions{Config: cfg, Handler: Handler{
@@ -96,6 +99,7 @@ func TestR8PanicInDone(t *testing.T) {
 // What stood behind the message that made its handler panic is read all the same, and
 // with it the peer's FIN: the loop was told of them once, before.
 func TestR7EndBehindAPanic(t *testing.T) {
+	t.Parallel()
 	began, release := make(chan bool), make(chan bool)
 	closed := make(chan bool, 2)
 	s := serve(t, ServerOptions{

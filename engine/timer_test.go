@@ -13,6 +13,7 @@ import (
 const span200 = 200 * time.Millisecond
 
 func TestIdleTimeout(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), IdleTimeout: 2 * span200})
@@ -41,6 +42,7 @@ func TestIdleTimeout(t *testing.T) {
 }
 
 func TestIdleTimeoutSparesThePaused(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), IdleTimeout: span200, PingInterval: span200})
@@ -55,6 +57,7 @@ func TestIdleTimeoutSparesThePaused(t *testing.T) {
 }
 
 func TestHeartbeat(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), PingInterval: span200})
@@ -80,6 +83,7 @@ func TestHeartbeat(t *testing.T) {
 
 // Traffic of its own spares a peer the pings.
 func TestHeartbeatNotWhileThereIsTraffic(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.echo(), PingInterval: 2 * span200})
 	p, _ := j.opened(t, s)
@@ -92,6 +96,7 @@ func TestHeartbeatNotWhileThereIsTraffic(t *testing.T) {
 }
 
 func TestWriteTimeout(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), WriteTimeout: 2 * span200})
@@ -110,6 +115,7 @@ func TestWriteTimeout(t *testing.T) {
 
 // A peer that takes a little now and then has not stalled.
 func TestWriteTimeoutSparesTheSlow(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler(), WriteTimeout: 2 * span200, SendBuffer: 64 << 10})
 	p, c := j.opened(t, s)
@@ -130,6 +136,7 @@ func TestWriteTimeoutSparesTheSlow(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]ServerOptions{
 		"Addr":             {Addr: "nonsense"},
 		"SlowPolicy":       {Addr: "127.0.0.1:0", SlowPolicy: 9},

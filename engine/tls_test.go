@@ -23,6 +23,7 @@ func testCert(t testing.TB) (server, client *tls.Config) {
 }
 
 func TestTLSEchoesAndDialerSpeaksToIt(t *testing.T) {
+	t.Parallel()
 	sc, cc := testCert(t)
 	for _, z := range []*DeflateOptions{nil, {Threshold: -1}} {
 		s, err := NewServer(ServerOptions{

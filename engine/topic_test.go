@@ -24,6 +24,7 @@ func crowd(t *testing.T, s *Server, j *journal, topic *Topic, n int) (ps []*peer
 }
 
 func TestTopicMembers(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -51,6 +52,7 @@ func TestTopicMembers(t *testing.T) {
 
 // A member leaves by itself, before its Close is called, in every kind of ending.
 func TestTopicIsLeftBeforeClose(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
@@ -81,6 +83,7 @@ func TestTopicIsLeftBeforeClose(t *testing.T) {
 
 // What one goroutine publishes reaches each member in order and once.
 func TestTopicOrder(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -113,6 +116,7 @@ func TestTopicOrder(t *testing.T) {
 // Members that come and go while a topic delivers neither make others miss a
 // message nor get one twice.
 func TestTopicMembersChangeDuringACast(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -177,6 +181,7 @@ func TestTopicMembersChangeDuringACast(t *testing.T) {
 
 // What was published before a connection became a member is not for it.
 func TestTopicNewMemberGetsOnlyWhatFollows(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
@@ -207,6 +212,7 @@ func TestTopicNewMemberGetsOnlyWhatFollows(t *testing.T) {
 
 // A member that reads nothing is its own problem.
 func TestTopicSlowMemberHoldsUpNobody(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		for _, policy := range []SlowPolicy{SlowClose, SlowDrop} {
 			j := newJournal()

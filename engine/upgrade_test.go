@@ -38,6 +38,7 @@ func request(first string, headers ...string) []byte {
 const get = "GET / HTTP/1.1"
 
 func TestUpgradeAnswerByteForByte(t *testing.T) {
+	t.Parallel()
 	s := serve(t, ServerOptions{})
 	p := connect(t, s)
 	p.write([]byte(upgradeHead))
@@ -50,6 +51,7 @@ func TestUpgradeAnswerByteForByte(t *testing.T) {
 }
 
 func TestUpgradeByteByByte(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.echo()})
@@ -69,6 +71,7 @@ func TestUpgradeByteByByte(t *testing.T) {
 }
 
 func TestUpgradeWithPipelinedFrames(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.echo()})
@@ -93,6 +96,7 @@ func TestUpgradeWithPipelinedFrames(t *testing.T) {
 }
 
 func TestUpgradeRefusals(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		name   string
 		req    []byte
@@ -165,6 +169,7 @@ func TestUpgradeRefusals(t *testing.T) {
 }
 
 func TestUpgradeHooks(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		got := make(chan []string, 1)
 		j := newJournal()
@@ -209,6 +214,7 @@ func TestUpgradeHooks(t *testing.T) {
 }
 
 func TestUpgradeWithoutAProtocolChosen(t *testing.T) {
+	t.Parallel()
 	var called atomic.Bool
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler(), HandleProtocols: func([]string, *Request) string { called.Store(true); return "" }})

@@ -18,6 +18,7 @@ func frameWith(h codec.Header, payload string, unmasked ...bool) []byte {
 // The table of violations in Node's ws: the peer is told the code, the handler is
 // told the error once and then 1006.
 func TestViolations(t *testing.T) {
+	t.Parallel()
 	fin := func(op Opcode) codec.Header { return codec.Header{Opcode: op, Fin: true} }
 	cases := []struct {
 		name  string
@@ -67,6 +68,7 @@ func TestViolations(t *testing.T) {
 
 // A violation after our own close frame sends no second one, and does not hang.
 func TestViolationWhileClosing(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -83,6 +85,7 @@ func TestViolationWhileClosing(t *testing.T) {
 }
 
 func TestSkipUTF8Validation(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler(), SkipUTF8Validation: true})
 	p, _ := j.opened(t, s)
@@ -93,6 +96,7 @@ func TestSkipUTF8Validation(t *testing.T) {
 }
 
 func TestPingAndPong(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		for _, auto := range []bool{true, false} {
 			j := newJournal()

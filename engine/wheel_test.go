@@ -16,6 +16,7 @@ func expire(w *wheel, now uint32, names map[*Conn]string) (got []string) {
 }
 
 func TestWheelVisitsAtTheEarliestDeadline(t *testing.T) {
+	t.Parallel()
 	w := new(wheel)
 	a, b, far := new(Conn), new(Conn), new(Conn)
 	names := map[*Conn]string{a: "a", b: "b", far: "far"}
@@ -46,6 +47,7 @@ func TestWheelVisitsAtTheEarliestDeadline(t *testing.T) {
 }
 
 func TestWheelDisarm(t *testing.T) {
+	t.Parallel()
 	w := new(wheel)
 	var cs [3]Conn // of one slot: the middle, the head, the tail
 	for i := range cs {
@@ -65,6 +67,7 @@ func TestWheelDisarm(t *testing.T) {
 }
 
 func TestWheelTellsWhenTheLoopSleepsTooLong(t *testing.T) {
+	t.Parallel()
 	w := new(wheel)
 	a, b, c := new(Conn), new(Conn), new(Conn)
 	w.next() // sleeps for ever
@@ -85,6 +88,7 @@ func TestWheelTellsWhenTheLoopSleepsTooLong(t *testing.T) {
 // However deadlines are spread and the loop sleeps, each comes at the first look
 // at or after its tick, and only then.
 func TestWheelRandom(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(20) {
 		rnd := rand.New(rand.NewPCG(seed, 7))
 		w := new(wheel)

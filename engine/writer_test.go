@@ -49,6 +49,7 @@ func (p *peer) wire(n int) string {
 // Each Write is a fragment; what others send or publish comes after the last one,
 // control frames do not wait.
 func TestWriterKeepsMessagesApart(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -105,6 +106,7 @@ func TestWriterKeepsMessagesApart(t *testing.T) {
 
 // A writer that is closed without a Write sends an empty message.
 func TestWriterOfNothing(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler()})
 	p, c := j.opened(t, s)
@@ -120,6 +122,7 @@ func TestWriterOfNothing(t *testing.T) {
 
 // Published messages never come between the fragments of SendWith either.
 func TestPublishedMessagesWaitForTheLastFragment(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -144,6 +147,7 @@ func TestPublishedMessagesWaitForTheLastFragment(t *testing.T) {
 
 // A client that is a member gets frames of its own: its server wants them masked.
 func TestPublishedMessagesOfAClientAreMasked(t *testing.T) {
+	t.Parallel()
 	for _, z := range []*DeflateOptions{nil, {Threshold: -1}} {
 		j := newJournal()
 		s := serve(t, ServerOptions{Handler: j.handler(), PerMessageDeflate: z})
@@ -167,6 +171,7 @@ func TestPublishedMessagesOfAClientAreMasked(t *testing.T) {
 
 // What waits is given up with the connection, and its senders are told.
 func TestWriterInterruptedByClose(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -205,6 +210,7 @@ func TestWriterInterruptedByClose(t *testing.T) {
 
 // What waits counts against MaxOutbox.
 func TestWriterLeftOpenIsBounded(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler(), MaxOutbox: 1000, SlowPolicy: SlowDrop})
 	p, c := j.opened(t, s)
@@ -224,6 +230,7 @@ func TestWriterLeftOpenIsBounded(t *testing.T) {
 // With permessage-deflate the fragments are one stream, and the messages behind it
 // find the windows of both ends in step.
 func TestWriterWithDeflate(t *testing.T) {
+	t.Parallel()
 	for _, takeover := range []bool{true, false} {
 		j := newJournal()
 		options := &DeflateOptions{Threshold: -1}

@@ -11,6 +11,7 @@ import (
 
 // Scenario 98: both ends break the protocol at the same time.
 func TestBothBreakTheProtocol(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		for _, closing := range []bool{false, true} {
 			j := newJournal()
@@ -40,6 +41,7 @@ func TestBothBreakTheProtocol(t *testing.T) {
 
 // Scenario 99: the teardown also completes when reading had stopped.
 func TestTeardownBehindBackpressure(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		for _, tc := range []struct {
 			last  []byte
@@ -86,6 +88,7 @@ func TestTeardownBehindBackpressure(t *testing.T) {
 
 // Scenario 101, but for what the tests of R6 have.
 func TestPauseFlag(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler()})
 	p, c := j.opened(t, s)
@@ -113,6 +116,7 @@ func TestPauseFlag(t *testing.T) {
 
 // Scenario 92 with the constants and names of the states.
 func TestStatesHaveTheNamesOfTheWebSocketAPI(t *testing.T) {
+	t.Parallel()
 	for i, want := range []string{"CONNECTING", "OPEN", "CLOSING", "CLOSED"} {
 		if got := State(i).String(); got != want || []State{Connecting, Open, Closing, Closed}[i] != State(i) {
 			t.Errorf("%d: %s, want %s", i, got, want)

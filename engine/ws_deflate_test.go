@@ -47,6 +47,7 @@ func (p *peer) inflate(z *codec.Flate, w *codec.Window) (text string, size int, 
 
 // Scenario 52: with takeover the second message finds the first.
 func TestTakeoverShortensTheSecondMessage(t *testing.T) {
+	t.Parallel()
 	for _, takeover := range []bool{true, false} {
 		j := newJournal()
 		o := &DeflateOptions{Threshold: -1}
@@ -79,6 +80,7 @@ func TestTakeoverShortensTheSecondMessage(t *testing.T) {
 // Scenarios 56 to 58: the first fragment decides for its message; the threshold counts
 // only without takeover.
 func TestThresholdAndFragments(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		threshold int
 		takeover  bool
@@ -133,6 +135,7 @@ func TestThresholdAndFragments(t *testing.T) {
 // Scenarios 59 and 61 to 65: compression is done when a send returns and inflation
 // before the next frame is looked at, so nothing can overtake it.
 func TestCompressedMessagesKeepTheirOrder(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()

@@ -13,6 +13,7 @@ import (
 
 // docs/node-ws.md names a test for everything it claims, and leaves no situation out.
 func TestNodeWSTableIsTrue(t *testing.T) {
+	t.Parallel()
 	doc, err := os.ReadFile("../docs/node-ws.md")
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 
 // Scenarios 20 to 22; TestUpgradeRefusals has 18, 19, 23 and 25.
 func TestHandshakeOfOthers(t *testing.T) {
+	t.Parallel()
 	through(t, func(t *testing.T, start func(ServerOptions) (*Server, string)) {
 		j := newJournal()
 		_, addr := start(ServerOptions{Handler: j.handler()})
@@ -50,6 +51,7 @@ func TestHandshakeOfOthers(t *testing.T) {
 
 // Scenario 24, and the route to several servers.
 func TestShouldHandle(t *testing.T) {
+	t.Parallel()
 	a, b := start(t, ServerOptions{Path: "/a"}), start(t, ServerOptions{Path: "/b"})
 	for target, want := range map[string][2]bool{
 		"/a": {true, false}, "/a?x=1": {true, false}, "/b?": {false, true}, "/": {}, "/A": {}, "/a/": {}, "/%61": {}, "/a#b": {},
@@ -63,6 +65,7 @@ func TestShouldHandle(t *testing.T) {
 
 // Scenarios 26 to 28, 44 and 45.
 func TestDeflateIsNegotiatedInTheHandshake(t *testing.T) {
+	t.Parallel()
 	through(t, func(t *testing.T, start func(ServerOptions) (*Server, string)) {
 		for _, tc := range []struct {
 			options       *DeflateOptions
@@ -97,6 +100,7 @@ func TestDeflateIsNegotiatedInTheHandshake(t *testing.T) {
 
 // Scenario 31. In Go the hook gets a header map: lines cannot be broken by it.
 func TestHeadersHook(t *testing.T) {
+	t.Parallel()
 	through(t, func(t *testing.T, start func(ServerOptions) (*Server, string)) {
 		_, addr := start(ServerOptions{Headers: func(h http.Header, r *Request) {
 			h.Set("X-Seen", r.Header("X-Sent"))
@@ -118,6 +122,7 @@ func TestHeadersHook(t *testing.T) {
 
 // Scenarios 32 and 36, with handlers that are set within Open.
 func TestHandlersSetInOpenMissNothing(t *testing.T) {
+	t.Parallel()
 	through(t, func(t *testing.T, start func(ServerOptions) (*Server, string)) {
 		j := newJournal()
 		shared := &Handler{}
@@ -165,6 +170,7 @@ func TestHandlersSetInOpenMissNothing(t *testing.T) {
 
 // A handler may be exchanged at any time, also for nothing.
 func TestHandlersAreReplaced(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	h := j.handler()
 	open := h.Open
@@ -191,6 +197,7 @@ func TestHandlersAreReplaced(t *testing.T) {
 
 // Scenario 34.
 func TestUpgradedTwice(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := start(t, ServerOptions{Handler: j.echo()})
 	errs := make(chan error, 2)
@@ -262,6 +269,7 @@ func pairOf(t *testing.T, kind string) (near net.Conn, far net.Conn) {
 
 // Scenario 35: a raw connection of any kind, and the bytes already read from it.
 func TestHandleUpgradeConn(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"tcp", "pipe", "tls"} {
 		t.Run(kind, func(t *testing.T) {
 			j := newJournal()
@@ -328,6 +336,7 @@ func TestHandleUpgradeConn(t *testing.T) {
 // R7: what the peer said and its FIN may both be there before the engine has the
 // connection.
 func TestR7EndBeforeTheUpgrade(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := start(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -353,6 +362,7 @@ func TestR7EndBeforeTheUpgrade(t *testing.T) {
 }
 
 func TestHandleUpgradeConnRefuses(t *testing.T) {
+	t.Parallel()
 	s := start(t, ServerOptions{Path: "/p"})
 	for _, tc := range []struct {
 		head   string

@@ -15,6 +15,7 @@ import (
 
 // The wire vectors of Node's ws that have no compression in them, and scenario 85.
 func TestFramesOnTheWire(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		ping := strings.Repeat("p", 125)
 		for name, tc := range map[string]struct {
@@ -56,6 +57,7 @@ func TestFramesOnTheWire(t *testing.T) {
 
 // A masked frame of a server goes out when asked for; a proper client refuses it.
 func TestMaskedFrameOfAServer(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler()})
 	for name, send := range map[string]func(c *Conn) error{
@@ -85,6 +87,7 @@ func TestMaskedFrameOfAServer(t *testing.T) {
 
 // Scenario 86: what a client sends unmasked.
 func TestUnmaskedFrameOfAClient(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler()})
 	p, _ := j.opened(t, s)
@@ -96,6 +99,7 @@ func TestUnmaskedFrameOfAClient(t *testing.T) {
 
 // Scenario 84.
 func TestDoneComesInTheOrderOfTheCalls(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), PerMessageDeflate: &DeflateOptions{}})
@@ -151,6 +155,7 @@ func TestDoneComesInTheOrderOfTheCalls(t *testing.T) {
 // Scenarios 82 and 83: in Go the call itself returns the error, so that nothing that
 // was refused is counted.
 func TestSendsOnAConnectionThatIsNotOpen(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler()})
 	p, c := j.opened(t, s)
@@ -192,6 +197,7 @@ func TestSendsOnAConnectionThatIsNotOpen(t *testing.T) {
 
 // Scenario 87.
 func TestBufferedAmountIsWhatThePeerHasNotRead(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler(), SendBuffer: 16 << 10, MaxOutbox: -1})
 	p, c := j.opened(t, s)
@@ -223,6 +229,7 @@ func TestBufferedAmountIsWhatThePeerHasNotRead(t *testing.T) {
 
 // Scenario 89: too long a ping is the caller's mistake, and hurts nobody.
 func TestControlFramesAreShort(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler()})
 	p, c := j.opened(t, s)
@@ -243,6 +250,7 @@ func TestControlFramesAreShort(t *testing.T) {
 
 // Scenario 91: a peer that pings and does not read. A burst that it does read is fine.
 func TestPendingAutoPongsAreBounded(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		const limit = 5
 		j := newJournal()
@@ -279,6 +287,7 @@ func TestPendingAutoPongsAreBounded(t *testing.T) {
 
 // Scenario 70.
 func TestManyEmptyMessagesInOneRead(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler()})
@@ -293,6 +302,7 @@ func TestManyEmptyMessagesInOneRead(t *testing.T) {
 
 // Scenarios 69 and 71: limits count a message, and pings between do not.
 func TestLimitsCountOneMessage(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), MaxPayload: 10, MaxFragments: 2})

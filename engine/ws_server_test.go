@@ -18,6 +18,7 @@ import (
 
 // Scenarios 1 and 2.
 func TestExactlyOneModeOfServer(t *testing.T) {
+	t.Parallel()
 	external := new(http.Server)
 	for name, tc := range map[string]struct {
 		o    ServerOptions
@@ -62,6 +63,7 @@ func TestExactlyOneModeOfServer(t *testing.T) {
 
 // Scenario 3, but that in Go the constructor returns the error.
 func TestTakenPort(t *testing.T) {
+	t.Parallel()
 	s := serve(t, ServerOptions{})
 	if _, err := NewServer(ServerOptions{Addr: s.Addr().String()}); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Fatal(err)
@@ -70,6 +72,7 @@ func TestTakenPort(t *testing.T) {
 
 // Scenarios 4 and 5.
 func TestAddressAndListening(t *testing.T) {
+	t.Parallel()
 	heard := make(chan net.Addr, 1)
 	s, err := NewServer(ServerOptions{Host: "127.0.0.1", Port: Port(0), OnListening: func(s *Server) { heard <- s.Addr() }})
 	if err != nil {
@@ -89,6 +92,7 @@ func TestAddressAndListening(t *testing.T) {
 
 // Scenarios 6 and 7.
 func TestPlainRequestsAreAnswered426(t *testing.T) {
+	t.Parallel()
 	s := serve(t, ServerOptions{})
 	for _, req := range [][]byte{
 		[]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), request(get, "Upgrade:"), request(get, "Connection:"),
@@ -131,6 +135,7 @@ func newCloses() (*closes, func()) {
 
 // Scenarios 8, 11, 13 and 15.
 func TestServerCloseWaitsForItsClients(t *testing.T) {
+	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.echo()
@@ -186,6 +191,7 @@ func TestServerCloseWaitsForItsClients(t *testing.T) {
 
 // Scenario 15 for a client that vanishes.
 func TestClientsForgetsTheAbrupt(t *testing.T) {
+	t.Parallel()
 	j := newJournal()
 	h := j.handler()
 	h.Close = func(c *Conn, _ CloseCode, _ string) { j.note("left %d", len(c.Server().Clients())) }
@@ -205,6 +211,7 @@ func TestClientsForgetsTheAbrupt(t *testing.T) {
 
 // Scenario 10: a connection that has said nothing is ended, and then the server is closed.
 func TestServerCloseEndsHandshakes(t *testing.T) {
+	t.Parallel()
 	c, event := newCloses()
 	s := serve(t, ServerOptions{OnClose: event})
 	p := connect(t, s)
@@ -218,6 +225,7 @@ func TestServerCloseEndsHandshakes(t *testing.T) {
 
 // Scenario 12.
 func TestServerCloseWithoutTrackingWaitsForNobody(t *testing.T) {
+	t.Parallel()
 	c, event := newCloses()
 	j := newJournal()
 	s := start(t, ServerOptions{NoServer: true, NoClientTracking: true, Handler: j.echo(), OnClose: event})
@@ -237,6 +245,7 @@ func TestServerCloseWithoutTrackingWaitsForNobody(t *testing.T) {
 
 // Scenario 9, and the rest of an http.Server's own routes, plain and with TLS.
 func TestServerOnAnExistingHTTPServer(t *testing.T) {
+	t.Parallel()
 	for _, tls := range []bool{false, true} {
 		mux := http.NewServeMux()
 		mux.HandleFunc("/hello", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
@@ -308,6 +317,7 @@ func TestServerOnAnExistingHTTPServer(t *testing.T) {
 
 // Scenario 16.
 func TestServerOnAUnixSocket(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s")
 	ln, err := net.Listen("unix", path)
 	if err != nil {
@@ -341,6 +351,7 @@ func TestServerOnAUnixSocket(t *testing.T) {
 
 // Scenario 17.
 func TestOptionsReachEachConnection(t *testing.T) {
+	t.Parallel()
 	const timeout = 150 * time.Millisecond
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler(), DisableAutoPong: true, CloseTimeout: timeout})

@@ -39,6 +39,7 @@ func through(t *testing.T, f func(t *testing.T, start func(ServerOptions) (*Serv
 
 // Scenarios 37 and 41.
 func TestVerifyClient(t *testing.T) {
+	t.Parallel()
 	through(t, func(t *testing.T, start func(ServerOptions) (*Server, string)) {
 		j := newJournal()
 		_, addr := start(ServerOptions{Handler: j.handler(), VerifyClient: func(info *VerifyInfo) bool {
@@ -59,6 +60,7 @@ func TestVerifyClient(t *testing.T) {
 
 // Scenarios 38 to 40.
 func TestVerifyClientAsync(t *testing.T) {
+	t.Parallel()
 	through(t, func(t *testing.T, start func(ServerOptions) (*Server, string)) {
 		type question struct {
 			ctx  context.Context
@@ -115,6 +117,7 @@ func TestVerifyClientAsync(t *testing.T) {
 
 // A verdict that is there when the hook returns needs no other goroutine.
 func TestVerifyClientAsyncAtOnce(t *testing.T) {
+	t.Parallel()
 	through(t, func(t *testing.T, start func(ServerOptions) (*Server, string)) {
 		j := newJournal()
 		_, addr := start(ServerOptions{Handler: j.handler(), VerifyClientAsync: func(_ context.Context, info *VerifyInfo, done VerifyCallback) {
@@ -132,6 +135,7 @@ func TestVerifyClientAsyncAtOnce(t *testing.T) {
 
 // Scenarios 14 and 33, and the deadline.
 func TestVerifyClientAsyncIsNotWaitedForInVain(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		end  func(p *peer, s *Server)
@@ -170,6 +174,7 @@ func TestVerifyClientAsyncIsNotWaitedForInVain(t *testing.T) {
 
 // A connection that waits has no goroutine: not one more for a hundred of them.
 func TestVerifyClientAsyncNeedsNoGoroutine(t *testing.T) {
+	t.Parallel()
 	const many = 100
 	verdicts := make(chan VerifyCallback, many)
 	j := newJournal()
@@ -194,6 +199,7 @@ func TestVerifyClientAsyncNeedsNoGoroutine(t *testing.T) {
 }
 
 func TestPanicInVerifyIs500(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]ServerOptions{
 		"Verify":            {Verify: func(*Request) error { panic("v") }},
 		"VerifyClient":      {VerifyClient: func(*VerifyInfo) bool { panic("v") }},
@@ -221,6 +227,7 @@ func TestPanicInVerifyIs500(t *testing.T) {
 
 // The rest of scenario 37: TLS, and the client's certificate.
 func TestVerifyClientSeesTheClientsCertificate(t *testing.T) {
+	t.Parallel()
 	server, client := testCert(t)
 	server.ClientAuth = tls.RequireAnyClientCert // httptest's is for servers only
 	client.Certificates = server.Certificates
@@ -261,6 +268,7 @@ func TestVerifyClientSeesTheClientsCertificate(t *testing.T) {
 
 // Scenarios 29 and 30.
 func TestClientErrorDecidesWhatIsAnswered(t *testing.T) {
+	t.Parallel()
 	through(t, func(t *testing.T, start func(ServerOptions) (*Server, string)) {
 		heard := make(chan string, 10)
 		_, addr := start(ServerOptions{Path: "/", PerMessageDeflate: &DeflateOptions{},
