@@ -11,6 +11,7 @@ import (
 )
 
 func TestServeTakesSeveralAppsFromTheSettingsFile(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "roost.yaml")
 	must(t, os.WriteFile(file, []byte(`
 max-members: 50
@@ -46,6 +47,7 @@ apps:
 }
 
 func TestAppListsThatAreWrongAreRefusedWithoutTheirSecrets(t *testing.T) {
+	t.Parallel()
 	for _, list := range []string{
 		`x s3cret`, `[{"id":"a","key":"k","secret":"s3cret","colour":1}]`, `[{"id":"a","key":"k","secret":"s3cret","auth_timeout":"s"}]`,
 		`[{"id":"a","key":"k","secret":"s3cret"},{"id":"a","key":"l","secret":"s3cret"}]`,

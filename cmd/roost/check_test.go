@@ -10,6 +10,7 @@ import (
 )
 
 func TestCheckConfigPrintsWhatHoldsWithoutSecrets(t *testing.T) {
+	t.Parallel()
 	file := settingsFile(t, `
 max-conns: 10k
 secret: s3cret-of-the-first
@@ -42,6 +43,7 @@ apps:
 }
 
 func TestCheckConfigNamesThePlaceOfWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	_, key := writePair(t, t.TempDir(), 1)
 	for text, says := range map[string]string{
 		"addr: 127.0.0.1:0\nmax-payload: huge\n":            `roost.yaml:2: max-payload "huge": not a whole number`,
@@ -67,6 +69,7 @@ func TestCheckConfigNamesThePlaceOfWhatIsWrong(t *testing.T) {
 }
 
 func TestCheckConfigLeavesNothing(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	if code, _, stderr := runRoost(t, []string{"HOME=" + home, "XDG_RUNTIME_DIR=" + home}, "serve", "--check-config"); code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr)

@@ -12,6 +12,7 @@ import (
 )
 
 func TestUsageErrorsExitWith2AndSayWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		args []string
 		says []string
@@ -53,6 +54,7 @@ func TestUsageErrorsExitWith2AndSayWhatIsWrong(t *testing.T) {
 }
 
 func TestPortInUseExitsWith1AndSaysByWhom(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer l.Close()
@@ -146,6 +148,7 @@ func TestRefusedSettingsNameTheirPlace(t *testing.T) {
 }
 
 func TestEveryCommandHasHelpWithExamples(t *testing.T) {
+	t.Parallel()
 	for _, c := range newRootCommand().Commands() {
 		if c.Name() == "completion" || c.Name() == "help" {
 			continue
@@ -158,6 +161,7 @@ func TestEveryCommandHasHelpWithExamples(t *testing.T) {
 }
 
 func TestCompletionScripts(t *testing.T) {
+	t.Parallel()
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		code, stdout, stderr := runRoost(t, nil, "completion", shell)
 		if code != 0 || !strings.Contains(stdout, "roost") {
@@ -170,6 +174,7 @@ func TestCompletionScripts(t *testing.T) {
 }
 
 func TestVersionNamesTheGoRelease(t *testing.T) {
+	t.Parallel()
 	code, stdout, _ := runRoost(t, nil, "version")
 	if code != 0 || !strings.HasPrefix(stdout, "roost ") || !strings.Contains(stdout, " go1.") {
 		t.Errorf("exit code %d: %q", code, stdout)
@@ -177,6 +182,7 @@ func TestVersionNamesTheGoRelease(t *testing.T) {
 }
 
 func TestNumbersTakeSuffixes(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]int64{
 		"0": 0, "-1": -1, "4096": 4096, "10k": 10_000, "10K": 10_000, "2kB": 2000, "64KiB": 65536, "64ki": 65536,
 		"16MiB": 16 << 20, "3M": 3e6, "1GiB": 1 << 30, "512B": 512,

@@ -21,6 +21,7 @@ func deployFile(t *testing.T, name string) string {
 }
 
 func TestUnitsSatisfySystemd(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal(err)
@@ -44,6 +45,7 @@ func TestUnitsSatisfySystemd(t *testing.T) {
 var variable = regexp.MustCompile(`ROOST_[A-Z_]+`)
 
 func TestDeploymentsUseSettingsThatExist(t *testing.T) {
+	t.Parallel()
 	known := map[string]bool{"ROOST_CONFIG": true}
 	cmd, _ := newServe()
 	newRootCommand().PersistentFlags().VisitAll(func(f *pflag.Flag) { cmd.Flags().AddFlag(f) })
@@ -65,6 +67,7 @@ func TestDeploymentsUseSettingsThatExist(t *testing.T) {
 
 // The steps that a container would be built of must be those that can be tried.
 func TestWithoutDockerDoesWhatTheDockerfileDoes(t *testing.T) {
+	t.Parallel()
 	build := regexp.MustCompile(`CGO_ENABLED=0 go build.* -o `)
 	image, script := build.FindString(deployFile(t, "Dockerfile")), build.FindString(deployFile(t, "without-docker"))
 	if image == "" || image != script {
@@ -73,6 +76,7 @@ func TestWithoutDockerDoesWhatTheDockerfileDoes(t *testing.T) {
 }
 
 func TestTheMigratedSettingsAreGood(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("../../docs/migrating.md")
 	if err != nil {
 		t.Fatal(err)

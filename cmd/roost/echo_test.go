@@ -12,6 +12,7 @@ import (
 )
 
 func TestBroadcastReachesEveryConnectionInOrder(t *testing.T) {
+	t.Parallel()
 	_, url := startEcho(t, "--broadcast")
 	var conns []*websocket.Conn
 	for range 10 {
@@ -49,6 +50,7 @@ func readUntil(t *testing.T, c *websocket.Conn, want string) {
 }
 
 func TestEveryTuningFlagStartsAServerThatEchoes(t *testing.T) {
+	t.Parallel()
 	_, url := startEcho(t, "--loops", "2", "--workers", "8", "--dispatch", "loop", "--batch", "64", "--read-buffer", "16KiB",
 		"--backlog", "256", "--reuseport", "--rcvbuf", "64KiB", "--sndbuf", "64KiB", "--defer-accept", "1s", "--busy-poll", "50us",
 		"--max-conns", "100", "--accept-rate", "10000", "--max-conns-per-ip", "50", "--max-payload", "1MiB", "--max-outbox", "2MiB", "--handshake-timeout", "5s",
@@ -61,6 +63,7 @@ func TestEveryTuningFlagStartsAServerThatEchoes(t *testing.T) {
 }
 
 func TestConnectionsAboveTheLimitAreRefused(t *testing.T) {
+	t.Parallel()
 	for _, flag := range []string{"--max-conns", "--max-conns-per-ip"} {
 		t.Run(flag, func(t *testing.T) {
 			_, url := startEcho(t, flag, "1")

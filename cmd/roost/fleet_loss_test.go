@@ -18,6 +18,7 @@ import (
 )
 
 func TestEveryNodeDeliversWhatAnyNodeTook(t *testing.T) {
+	t.Parallel()
 	f := startFleet(t, 1)
 	var kept, plain []*subscriber
 	for i, url := range f.urls {
@@ -36,6 +37,7 @@ func TestEveryNodeDeliversWhatAnyNodeTook(t *testing.T) {
 }
 
 func TestAFleetLosesAndRepeatsNothing(t *testing.T) {
+	t.Parallel()
 	away, lasts := 5*time.Second, 3*time.Second
 	if longFleet {
 		away, lasts = 30*time.Second, 40*time.Second
@@ -75,7 +77,7 @@ func TestAFleetLosesAndRepeatsNothing(t *testing.T) {
 func amid(t *testing.T, s *subscriber) {
 	t.Helper()
 	eventually(t, "events come", func() error {
-		if s.count() < 100 {
+		if s.count() < some {
 			return errors.New("too few")
 		}
 		return nil
@@ -182,6 +184,7 @@ func (f *fleet) leader(t *testing.T) *nats {
 }
 
 func TestTheDefaultBusKeepsHistoryOverARestart(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	args := []string{"--data", data, "--key", "key", "--secret", "secret", "--channels", `[{"match":"kept-*","history":{"count":10}}]`}
 	p, url, env := startServe(t, args...)

@@ -29,6 +29,8 @@ func installPusherSDKs(t *testing.T) string {
 			t.Skipf("%s is missing: no fleet with Pusher's SDKs", tool)
 		}
 	}
+	installing.Lock()
+	defer installing.Unlock()
 	dir, err := filepath.Abs("../../.cache/npm-fleet")
 	must(t, err)
 	mark := filepath.Join(dir, strings.Join(pusherSDKs, "+")+".installed")
@@ -52,6 +54,7 @@ func installPusherSDKs(t *testing.T) string {
 // Presence, watchlists, counts and terminations are those of three processes, as
 // unmodified SDKs see them, and go with a process that is killed.
 func TestPresenceIsThatOfTheFleetForPusherJS(t *testing.T) {
+	t.Parallel()
 	root := installPusherSDKs(t)
 	f := startFleet(t, 1, "--subscription-counts")
 	args := []string{"testdata/presence.mjs", root}

@@ -9,6 +9,7 @@ import (
 )
 
 func TestHealthcheckSaysWhetherAServerLivesAndIsReady(t *testing.T) {
+	t.Parallel()
 	cert, key := writePair(t, t.TempDir(), 1)
 	for name, args := range map[string][]string{"plain": nil, "TLS": {"--tls-cert", cert, "--tls-key", key}} {
 		_, base, _ := startServe(t, append(args, "--bus", "memory")...)

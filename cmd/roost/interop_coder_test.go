@@ -23,6 +23,7 @@ func dialCoder(t *testing.T, url string) (*coder.Conn, context.Context) {
 }
 
 func TestCoderEcho(t *testing.T) {
+	t.Parallel()
 	_, url := startEcho(t)
 	c, ctx := dialCoder(t, url)
 	for name, want := range payloads() {
@@ -49,6 +50,7 @@ func TestCoderEcho(t *testing.T) {
 }
 
 func TestCoderPingAndClose(t *testing.T) {
+	t.Parallel()
 	_, url := startEcho(t)
 	c, ctx := dialCoder(t, url)
 	background := c.CloseRead(ctx)
@@ -62,6 +64,7 @@ func TestCoderPingAndClose(t *testing.T) {
 }
 
 func TestCoderSeesTheShutdown(t *testing.T) {
+	t.Parallel()
 	p, url := startEcho(t)
 	c, ctx := dialCoder(t, url)
 	p.signal(t, syscall.SIGTERM)

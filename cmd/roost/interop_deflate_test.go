@@ -20,6 +20,7 @@ func deflatePayloads() [][]byte {
 }
 
 func TestGorillaDeflate(t *testing.T) {
+	t.Parallel()
 	_, url := startEcho(t, "--deflate")
 	c := dialGorillaWith(t, url, websocket.Dialer{EnableCompression: true})
 	for i, want := range deflatePayloads() {
@@ -32,6 +33,7 @@ func TestGorillaDeflate(t *testing.T) {
 }
 
 func TestCoderDeflate(t *testing.T) {
+	t.Parallel()
 	_, url := startEcho(t, "--deflate")
 	for name, mode := range map[string]coder.CompressionMode{
 		"takeover":    coder.CompressionContextTakeover,
@@ -60,6 +62,7 @@ func TestCoderDeflate(t *testing.T) {
 
 // TestInflatedSizeIsBounded: --max-payload counts what a message inflates to.
 func TestInflatedSizeIsBounded(t *testing.T) {
+	t.Parallel()
 	_, url := startEcho(t, "--deflate", "--max-payload", "64KiB")
 	c := dialGorillaWith(t, url, websocket.Dialer{EnableCompression: true})
 	must(t, c.WriteMessage(websocket.BinaryMessage, make([]byte, 1<<20)))
@@ -71,6 +74,7 @@ func TestInflatedSizeIsBounded(t *testing.T) {
 // TestWhateverMayComeGoesBack: the outbox has room for a message of --max-payload, also
 // for one that compressing makes longer.
 func TestWhateverMayComeGoesBack(t *testing.T) {
+	t.Parallel()
 	_, url := startEcho(t, "--deflate", "--max-payload", "20MiB")
 	for _, compress := range []bool{false, true} {
 		c := dialGorillaWith(t, url, websocket.Dialer{EnableCompression: compress})

@@ -35,6 +35,7 @@ func payloads() map[string][]byte {
 }
 
 func TestGorillaEcho(t *testing.T) {
+	t.Parallel()
 	_, url := startEcho(t)
 	c := dialGorilla(t, url)
 	for name, want := range payloads() {
@@ -54,6 +55,7 @@ func TestGorillaEcho(t *testing.T) {
 }
 
 func TestGorillaFragmentsAreOneMessage(t *testing.T) {
+	t.Parallel()
 	_, url := startEcho(t)
 	// With a small buffer gorilla sends a frame for each buffer full.
 	c := dialGorillaWith(t, url, websocket.Dialer{WriteBufferSize: 64})
@@ -77,6 +79,7 @@ func TestGorillaFragmentsAreOneMessage(t *testing.T) {
 }
 
 func TestGorillaPingsAreAnsweredWithTheirData(t *testing.T) {
+	t.Parallel()
 	_, url := startEcho(t)
 	c := dialGorilla(t, url)
 	var pongs []string
@@ -94,6 +97,7 @@ func TestGorillaPingsAreAnsweredWithTheirData(t *testing.T) {
 }
 
 func TestServerPingsKeepAnIdleClientOpen(t *testing.T) {
+	t.Parallel()
 	_, url := startEcho(t, "--ping-interval", "50ms")
 	c := dialGorilla(t, url)
 	pings := 0
@@ -113,6 +117,7 @@ func TestServerPingsKeepAnIdleClientOpen(t *testing.T) {
 }
 
 func TestServerPingsEndADeadClient(t *testing.T) {
+	t.Parallel()
 	_, url := startEcho(t, "--ping-interval", "50ms")
 	c := dialGorilla(t, url)
 	c.SetPingHandler(func(string) error { return nil })
@@ -124,6 +129,7 @@ func TestServerPingsEndADeadClient(t *testing.T) {
 }
 
 func TestGorillaCloseCodes(t *testing.T) {
+	t.Parallel()
 	for _, x := range []struct {
 		name string
 		raw  []byte // one whole masked frame, with a mask of zeros
@@ -158,6 +164,7 @@ func TestGorillaCloseCodes(t *testing.T) {
 // from a client that doesn't take its answers, so that the client's own writes
 // block long before all is sent; once it reads, all comes in order.
 func TestClientThatDoesNotReadIsHeldBackAndLosesNothing(t *testing.T) {
+	t.Parallel()
 	const messages, bytesEach = 1024, 64 << 10
 	_, url := startEcho(t, "--max-outbox", "2MiB", "--rcvbuf", "64KiB", "--sndbuf", "64KiB")
 	c := dialGorilla(t, url)

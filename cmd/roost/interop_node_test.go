@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -15,6 +16,9 @@ import (
 
 // nodeWS is the version of the npm package ws that the tests install.
 const nodeWS = "ws@8.23.0"
+
+// installing is held by the test that installs packages of npm for all.
+var installing sync.Mutex
 
 // installNodeWS returns a folder with ws in its node_modules. It installs it
 // once, into the cache folder of the repository. Without node or npm the test
@@ -29,6 +33,8 @@ func installNodeWS(t *testing.T) string {
 			t.Skipf("%s is missing: no interop with the npm package ws", tool)
 		}
 	}
+	installing.Lock()
+	defer installing.Unlock()
 	dir, err := filepath.Abs("../../.cache/npm-ws")
 	must(t, err)
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", "ws", "package.json")); err == nil {
@@ -62,6 +68,7 @@ func (w testWriter) Write(b []byte) (int, error) {
 }
 
 func TestNodeWS(t *testing.T) {
+	t.Parallel()
 	dir := installNodeWS(t)
 	for _, x := range []struct {
 		scenario string
@@ -77,7 +84,8 @@ func TestNodeWS(t *testing.T) {
 	} {
 		for _, dispatch := range []string{"pool", "loop"} {
 			t.Run(x.scenario+" dispatch "+dispatch, func(t *testing.T) {
-				_, url := startEcho(t, append(x.flags, "--dispatch", dispatch)...)
+				t.Parallel()
+				_, url := startEcho(t, append([]string{"--dispatch", dispatch}, x.flags...)...)
 				if err := node(t, dir, url, x.scenario).Run(); err != nil {
 					t.Error(err)
 				}
@@ -87,6 +95,7 @@ func TestNodeWS(t *testing.T) {
 }
 
 func TestNodeWSSeesTheShutdown(t *testing.T) {
+	t.Parallel()
 	dir := installNodeWS(t)
 	p, url := startEcho(t)
 	cmd := node(t, dir, url, "shutdown")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -13,10 +14,7 @@ import (
 // freeAddr is an address at which nobody listens now.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	must(t, l.Close())
-	return l.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(t)))
 }
 
 // join starts agents a1, a2 … for the leader at addr.
@@ -29,6 +27,7 @@ func join(t *testing.T, addr string, n int) (all []*process) {
 }
 
 func TestLoadtestAgentsAreOneRun(t *testing.T) {
+	t.Parallel()
 	addr, out := freeAddr(t), filepath.Join(t.TempDir(), "report.json")
 	agents := join(t, addr, 3)
 	code, stdout, stderr := runRoost(t, []string{"ROOST_AGENTS_TOKEN=secret"}, echoWith(peerEcho(t), "--agents", "3", "--listen-agents", addr, "--duration", "500ms", "--out", out, "--expect", "loss==0")...)
@@ -52,6 +51,7 @@ func TestLoadtestAgentsAreOneRun(t *testing.T) {
 }
 
 func TestLoadtestAgentThatDiesIsNamed(t *testing.T) {
+	t.Parallel()
 	addr, out := freeAddr(t), filepath.Join(t.TempDir(), "report.json")
 	agents := join(t, addr, 2)
 	p := startRoost(t, []string{"ROOST_AGENTS_TOKEN=secret"}, echoWith(peerEcho(t), "--agents", "2", "--listen-agents", addr, "--duration", "1m", "--out", out)...)
@@ -66,6 +66,7 @@ func TestLoadtestAgentThatDiesIsNamed(t *testing.T) {
 }
 
 func TestLoadtestAgentsFromElsewhereNeedAToken(t *testing.T) {
+	t.Parallel()
 	code, _, stderr := runRoost(t, nil, echoWith("ws://127.0.0.1:9/", "--agents", "2", "--listen-agents", "0.0.0.0:0")...)
 	if code != exitUsage || !strings.Contains(stderr, "need a token") {
 		t.Errorf("exit code %d, stderr %q", code, stderr)

@@ -77,6 +77,7 @@ func TestLoadtestScenariosAgainstOursAndAnotherServer(t *testing.T) {
 }
 
 func TestLoadtestFindExitsWith1WhenNotEvenTheFirstLoadHolds(t *testing.T) {
+	t.Parallel()
 	code, stdout, stderr := runRoost(t, nil, "loadtest", "find", "echo", peerEcho(t), "--conns", "2", "--objective", "p50<1ns", "--from", "10", "--duration", "200ms", "--warmup", "0s", "-q")
 	if code != exitFailure || !strings.Contains(stderr, "not even 10 held: objective: p50<1ns: it is ") || !strings.Contains(stdout, "found       nothing") {
 		t.Errorf("exit code %d, stderr %q:\n%s", code, stderr, stdout)
@@ -84,6 +85,7 @@ func TestLoadtestFindExitsWith1WhenNotEvenTheFirstLoadHolds(t *testing.T) {
 }
 
 func TestLoadtestNamesWhatIsWrongWithItsFlags(t *testing.T) {
+	t.Parallel()
 	const url = "ws://127.0.0.1:9/"
 	for _, c := range []struct {
 		args []string

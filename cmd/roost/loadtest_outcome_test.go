@@ -14,6 +14,7 @@ import (
 )
 
 func TestLoadtestExpectationsExitWith4AndNameWhatFailed(t *testing.T) {
+	t.Parallel()
 	url, out, page := peerEcho(t), filepath.Join(t.TempDir(), "run.json"), filepath.Join(t.TempDir(), "run.html")
 	run := []string{"loadtest", "echo", url, "--conns", "5", "--duration", "100ms", "--warmup", "0s", "--quiet"}
 	code, _, stderr := runRoost(t, nil, append(run, "--out", out, "--html", page, "--expect", "loss==0", "--expect", "p99<20s", "--expect", "errors<0.1%")...)
@@ -33,6 +34,7 @@ func TestLoadtestExpectationsExitWith4AndNameWhatFailed(t *testing.T) {
 }
 
 func TestLoadtestDiffExitsWith3WhenWorse(t *testing.T) {
+	t.Parallel()
 	write := func(p99 time.Duration) (name string) {
 		r := loadtest.Report{Version: loadtest.ReportVersion, Scenario: "echo"}
 		r.Echo = &loadtest.EchoReport{Latency: loadtest.Latency{Count: 1, P99: p99}}

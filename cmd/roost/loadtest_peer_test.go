@@ -11,6 +11,7 @@ import (
 )
 
 func TestLoadtestSpeaksTLSAndDeflateToRoostEcho(t *testing.T) {
+	t.Parallel()
 	cert, key := writePair(t, t.TempDir(), 1)
 	p := startRoost(t, nil, "echo", "--addr", "127.0.0.1:0", "--deflate", "--tls-cert", cert, "--tls-key", key)
 	_, url, ok := strings.Cut(strings.TrimSpace(p.line(t)), " on ")
@@ -30,6 +31,7 @@ func TestLoadtestSpeaksTLSAndDeflateToRoostEcho(t *testing.T) {
 }
 
 func TestLoadtestAuthenticates(t *testing.T) {
+	t.Parallel()
 	seen := make(chan string, 10)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen <- r.Header.Get("Authorization")

@@ -8,6 +8,7 @@ import (
 )
 
 func TestLoadtestPushFindsTheLocalServerAndLosesNothing(t *testing.T) {
+	t.Parallel()
 	_, url, env := startServe(t, "--client-events", "--client-event-rate", "1000")
 	url = strings.Replace(url, "http", "ws", 1)
 	common := []string{"loadtest", "push", url, "--conns", "60", "--channels", "6", "--rate", "300", "--duration", "500ms", "--warmup", "0s", "--quiet",
@@ -25,6 +26,7 @@ func TestLoadtestPushFindsTheLocalServerAndLosesNothing(t *testing.T) {
 }
 
 func TestLoadtestPushNamesTheCredentialsItLacks(t *testing.T) {
+	t.Parallel()
 	env := []string{"XDG_RUNTIME_DIR=" + t.TempDir()}
 	code, _, stderr := runRoost(t, env, "loadtest", "push", "ws://127.0.0.1:1")
 	if code == 0 || !strings.Contains(stderr, "--app-key") {

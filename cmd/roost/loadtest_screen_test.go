@@ -48,6 +48,7 @@ var escape = regexp.MustCompile(`\x1b(\[[0-9;?<>=$]*[a-zA-Z]|\][^\x07\x1b]*(\x07
 func text(drawn string) string { return escape.ReplaceAllString(drawn, "") }
 
 func TestLoadtestLiveViewDrawsTheRunAndEndsByQ(t *testing.T) {
+	t.Parallel()
 	p, keys := onTerminal(t, echoWith(peerEcho(t), "--procs", "2", "--duration", "1m")...)
 	for _, part := range []string{"echo ws://127.0.0.1:", "connections", "30 open, 0 failed", "of 60 s", "messages a second", "▁", "p99", "RSS", "woke at most", "2 processes", "q or Ctrl-C"} {
 		p.stderr.waitFor(t, part)
@@ -64,6 +65,7 @@ func TestLoadtestLiveViewDrawsTheRunAndEndsByQ(t *testing.T) {
 }
 
 func TestLoadtestLiveViewEndsByCtrlC(t *testing.T) {
+	t.Parallel()
 	p, keys := onTerminal(t, echoWith(peerEcho(t), "--duration", "1m")...)
 	p.stderr.waitFor(t, "messages a second")
 	_, err := keys.Write([]byte{3})
@@ -74,6 +76,7 @@ func TestLoadtestLiveViewEndsByCtrlC(t *testing.T) {
 }
 
 func TestLoadtestQuietDrawsNothing(t *testing.T) {
+	t.Parallel()
 	p, _ := onTerminal(t, echoWith(peerEcho(t), "--duration", "300ms", "--quiet")...)
 	if code := p.wait(t); code != 0 || escape.MatchString(p.stderr.String()) {
 		t.Errorf("exit code %d, drawn:\n%q", code, p.stderr)
@@ -81,6 +84,7 @@ func TestLoadtestQuietDrawsNothing(t *testing.T) {
 }
 
 func TestBlocksAreInProportion(t *testing.T) {
+	t.Parallel()
 	for want, values := range map[string][]float64{
 		"▁▅█": {0, 0.5, 1},
 		"▁▁":  {0, 0},
@@ -96,6 +100,7 @@ func TestBlocksAreInProportion(t *testing.T) {
 }
 
 func TestErrorsAreShownByCause(t *testing.T) {
+	t.Parallel()
 	m := &screenModel{title: "echo", width: 100}
 	m.take(loadtest.Progress{Stage: "measure", Of: 10 * time.Second, Elapsed: 5 * time.Second, Open: 7, Failed: 4, Causes: map[string]int{"reset": 1, "refused": 3}})
 	drawn := text(m.View().Content)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestLoadtestStormResumesAtServeWithoutLossOrRepetition(t *testing.T) {
+	t.Parallel()
 	_, url, env := startServe(t, "--channels", `[{"match":"loadtest-*","history":{"count":10000,"age":"10m"}}]`)
 	code, stdout, stderr := runRoost(t, env, "loadtest", "storm", strings.Replace(url, "http", "ws", 1), "--conns", "100", "--channels", "10", "--rate", "1k", "--history",
 		"--before", "300ms", "--after", "300ms", "--quiet",
@@ -19,6 +20,7 @@ func TestLoadtestStormResumesAtServeWithoutLossOrRepetition(t *testing.T) {
 }
 
 func TestLoadtestStormKillsAServerAndGoesToTheNext(t *testing.T) {
+	t.Parallel()
 	one, first := startEcho(t)
 	_, second := startEcho(t)
 	code, stdout, stderr := runRoost(t, nil, "loadtest", "storm", first+","+second, "--conns", "40", "--cut", "server", "--kill-pid", strconv.Itoa(one.cmd.Process.Pid),

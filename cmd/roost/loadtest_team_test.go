@@ -32,6 +32,7 @@ func readJSON(t *testing.T, name string) (r loadtest.Report) {
 }
 
 func TestLoadtestProcsAreOneRun(t *testing.T) {
+	t.Parallel()
 	url, out := peerEcho(t), filepath.Join(t.TempDir(), "report.json")
 	code, stdout, stderr := runRoost(t, []string{"ROOST_SIZE=100"}, echoWith(url, "--procs", "3", "--duration", "500ms", "--out", out, "--expect", "loss==0", "--expect", "failed==0")...)
 	if code != 0 || !strings.Contains(stdout, "30 of 30 opened") || !strings.Contains(stdout, "3 loops in 3 processes") {
@@ -90,6 +91,7 @@ func measuring(t *testing.T, args ...string) (p *process, pids []int) {
 }
 
 func TestLoadtestInterruptedWithProcsReportsWhatThereIs(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "report.json")
 	p, pids := measuring(t, "--out", out)
 	p.signal(t, syscall.SIGINT)
@@ -105,6 +107,7 @@ func TestLoadtestInterruptedWithProcsReportsWhatThereIs(t *testing.T) {
 }
 
 func TestLoadtestHelperThatDiesIsNamedAndEndsTheRun(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "report.json")
 	p, pids := measuring(t, "--out", out)
 	must(t, syscall.Kill(pids[1], syscall.SIGQUIT)) // the Go runtime says its last words
@@ -120,6 +123,7 @@ func TestLoadtestHelperThatDiesIsNamedAndEndsTheRun(t *testing.T) {
 }
 
 func TestLoadtestHelpersEndWithTheirLeader(t *testing.T) {
+	t.Parallel()
 	p, pids := measuring(t)
 	begun := time.Now()
 	must(t, p.cmd.Process.Kill())
@@ -132,6 +136,7 @@ func TestLoadtestHelpersEndWithTheirLeader(t *testing.T) {
 }
 
 func TestLoadtestProcsUsageErrorsAreSaidOnce(t *testing.T) {
+	t.Parallel()
 	code, _, stderr := runRoost(t, nil, echoWith("ws://127.0.0.1:9/", "--procs", "3", "--size", "3")...)
 	if code != exitUsage || strings.Count(stderr, "at least 20") != 1 {
 		t.Errorf("exit code %d, stderr %q", code, stderr)

@@ -13,6 +13,7 @@ import (
 )
 
 func TestTheServiceManagerIsToldWhatHappens(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "notify")
 	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	must(t, err)

@@ -16,6 +16,7 @@ apps:
 `
 
 func TestSIGHUPReadsAppsAndLimitsAgain(t *testing.T) {
+	t.Parallel()
 	file := settingsFile(t, twoApps+"max-channels: 10\n")
 	p, url, _ := startServe(t, "--config", file)
 	pub := func(app string) int {
@@ -43,6 +44,7 @@ func TestSIGHUPReadsAppsAndLimitsAgain(t *testing.T) {
 }
 
 func TestSIGHUPWithABrokenFileChangesNothing(t *testing.T) {
+	t.Parallel()
 	file := settingsFile(t, twoApps)
 	p, url, _ := startServe(t, "--config", file)
 	c := dialGorilla(t, "ws"+strings.TrimPrefix(url, "http")+"/app/blog-key?protocol=7")

@@ -145,6 +145,7 @@ func greetAndEcho(url, send, want string) func() error {
 // The old process and the new one accept from the same sockets, and what waits in
 // their queues is nobody's alone: so no attempt to connect can fail.
 func TestRestartRefusesNoConnection(t *testing.T) {
+	t.Parallel()
 	cert, key := writePair(t, t.TempDir(), 1)
 	serve := []string{"serve", "--addr", "127.0.0.1:0", "--key", "restart-key", "--secret", "restart-secret"}
 	const ping, pong = `{"event":"pusher:ping","data":"{}"}`, "pusher:pong"
@@ -157,9 +158,10 @@ func TestRestartRefusesNoConnection(t *testing.T) {
 		{"echo, a socket a loop", []string{"echo", "--addr", "127.0.0.1:0", "--loops", "3", "--reuseport"}, "hello", "hello"},
 		{"echo with TLS", []string{"echo", "--addr", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key}, "hello", "hello"},
 		{"serve", serve, ping, pong},
-		{"serve with TLS and nothing to give up", append(serve, "--tls-cert", cert, "--tls-key", key, "--bus", "memory"), ping, pong},
+		{"serve with TLS and nothing to give up", append(serve[:len(serve):len(serve)], "--tls-cert", cert, "--tls-key", key, "--bus", "memory"), ping, pong},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			p, line := startLine(t, []string{"XDG_RUNTIME_DIR=" + t.TempDir()}, tt.args...)
 			_, addr, ok := strings.Cut(strings.TrimSuffix(line, "/"), "://")
 			if !ok {
@@ -209,6 +211,7 @@ func TestAConnectionIsKeptUntilTheNewProcessServes(t *testing.T) {
 }
 
 func TestTheOldProcessGoesOnWhenTheNewOneCannotStart(t *testing.T) {
+	t.Parallel()
 	file := settingsFile(t, "max-conns: 100\n")
 	p, line := startLine(t, nil, "echo", "--addr", "127.0.0.1:0", "--config", file)
 	must(t, os.WriteFile(file, []byte("max-conns: lots\n"), 0o600))
@@ -250,6 +253,7 @@ func TestWhatWasMadeUpOutlivesARestart(t *testing.T) {
 
 // A socket that a service manager holds keeps its queue while no process runs.
 func TestASocketOfTheServiceManagerIsServedByEachProcessInTurn(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer l.Close()
@@ -285,6 +289,7 @@ func startActivated(t *testing.T, l net.Listener, more ...string) *process {
 
 // LISTEN_FDS says for how many sockets memory is taken, before any is looked at.
 func TestActivationRefusesSocketsThatThereAreNot(t *testing.T) {
+	t.Parallel()
 	for fds, want := range map[string]string{"4611686018427387904": "at most 1024", "1025": "at most 1024", "2": "(LISTEN_FDS)"} {
 		cmd := roostCommand(t, []string{"LISTEN_FDS=" + fds}, "echo", "--addr", "127.0.0.1:0")
 		cmd.Args = append([]string{"sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)

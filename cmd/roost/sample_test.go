@@ -10,6 +10,7 @@ import (
 )
 
 func TestALineThatRepeatsIsSampledAndCounted(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	h := newSampler(slog.NewJSONHandler(&out, nil))
 	now := time.Unix(1e9, 0)
@@ -38,6 +39,7 @@ func TestALineThatRepeatsIsSampledAndCounted(t *testing.T) {
 }
 
 func TestTheKindsOfLinesToldApartAreBounded(t *testing.T) {
+	t.Parallel()
 	h := newSampler(slog.DiscardHandler)
 	for i := range 2 * sampleKinds {
 		must(t, h.Handle(context.Background(), slog.NewRecord(time.Unix(1e9, 0), slog.LevelInfo, strings.Repeat("x", i), 0)))

@@ -27,6 +27,7 @@ func startServe(t *testing.T, args ...string) (p *process, url string, env []str
 }
 
 func TestPubReachesSubThroughServeWithoutAnyCredentialsTyped(t *testing.T) {
+	t.Parallel()
 	p, _, env := startServe(t)
 	sub := startRoost(t, env, "sub", "news", "private-orders", "--json")
 	sub.stderr.waitFor(t, "channel=news")
@@ -59,6 +60,7 @@ func TestPubReachesSubThroughServeWithoutAnyCredentialsTyped(t *testing.T) {
 }
 
 func TestSecretsAreNeitherInLogsNorInOutputThatIsNoTerminal(t *testing.T) {
+	t.Parallel()
 	const secret, token = "s3cret-s3cret-s3cret", "t0ken-t0ken-t0ken-t0ken"
 	p, url, env := startServe(t, "--key", "key", "--secret", secret, "--token", token, "--log-level", "debug")
 	res, err := http.Get(url + "/healthz")
@@ -82,6 +84,7 @@ func TestSecretsAreNeitherInLogsNorInOutputThatIsNoTerminal(t *testing.T) {
 }
 
 func TestCredentialsFileIsGoneAfterTheServer(t *testing.T) {
+	t.Parallel()
 	p, _, env := startServe(t)
 	_, dir, _ := strings.Cut(env[0], "=")
 	files := func() []string {
@@ -103,6 +106,7 @@ func TestCredentialsFileIsGoneAfterTheServer(t *testing.T) {
 }
 
 func TestServeRefusesABadAppWithUsageError(t *testing.T) {
+	t.Parallel()
 	for _, args := range [][]string{
 		{"serve", "--key", "no spaces"},
 		{"serve", "--token", "short"},

@@ -44,6 +44,7 @@ func settingsTable() string {
 
 // With ROOST_UPDATE set, the page is written anew.
 func TestEverySettingIsDocumented(t *testing.T) {
+	t.Parallel()
 	want := settingsTable()
 	if os.Getenv("ROOST_UPDATE") != "" {
 		must(t, os.WriteFile(settingsPage, []byte(want), 0o644))

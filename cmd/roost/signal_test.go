@@ -44,6 +44,7 @@ func readClose(t *testing.T, c *websocket.Conn) int {
 }
 
 func TestFirstSignalClosesConnectionsAndExitsWith0(t *testing.T) {
+	t.Parallel()
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(s.String(), func(t *testing.T) {
 			p, url := startEcho(t)
@@ -72,6 +73,7 @@ func stubborn(t *testing.T, url string) {
 }
 
 func TestSecondSignalExitsWith130(t *testing.T) {
+	t.Parallel()
 	p, url := startEcho(t, "--shutdown-timeout", "1h")
 	stubborn(t, url)
 	p.signal(t, syscall.SIGINT)
@@ -83,6 +85,7 @@ func TestSecondSignalExitsWith130(t *testing.T) {
 }
 
 func TestShutdownEndsAtItsDeadline(t *testing.T) {
+	t.Parallel()
 	p, url := startEcho(t, "--shutdown-timeout", "50ms")
 	stubborn(t, url)
 	p.signal(t, syscall.SIGTERM)
@@ -95,6 +98,7 @@ func TestShutdownEndsAtItsDeadline(t *testing.T) {
 }
 
 func TestServerOutlivesWhoeverReadItsOutput(t *testing.T) {
+	t.Parallel()
 	p := startRoost(t, nil, "echo", "--addr", "127.0.0.1:0", "--pprof", "127.0.0.1:0")
 	url := strings.TrimPrefix(strings.TrimSpace(p.line(t)), "echo on ")
 	must(t, p.pipe.Close())
@@ -107,6 +111,7 @@ func TestServerOutlivesWhoeverReadItsOutput(t *testing.T) {
 }
 
 func TestPprofServesOnLoopback(t *testing.T) {
+	t.Parallel()
 	p := startRoost(t, nil, "echo", "--addr", "127.0.0.1:0", "--pprof", "127.0.0.1:0")
 	p.stderr.waitFor(t, "/debug/pprof/")
 	_, rest, _ := strings.Cut(p.stderr.String(), "url=http://")

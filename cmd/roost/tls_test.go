@@ -25,6 +25,7 @@ func serial(addr string) (string, error) {
 }
 
 func TestEchoSpeaksTLSAndTakesARenewedCertificate(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	cert, key := writePair(t, dir, 1)
 	p := startRoost(t, nil, "echo", "--addr", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key)
@@ -66,6 +67,7 @@ func TestEchoSpeaksTLSAndTakesARenewedCertificate(t *testing.T) {
 }
 
 func TestServeSpeaksTLS(t *testing.T) {
+	t.Parallel()
 	cert, key := writePair(t, t.TempDir(), 1)
 	_, url, _ := startServe(t, "--tls-cert", cert, "--tls-key", key)
 	if !strings.HasPrefix(url, "https://") {
@@ -82,6 +84,7 @@ func TestServeSpeaksTLS(t *testing.T) {
 }
 
 func TestTLSFilesThatCannotServeAreUsageErrors(t *testing.T) {
+	t.Parallel()
 	cert, key := writePair(t, t.TempDir(), 1)
 	_, otherKey := writePair(t, t.TempDir(), 1)
 	for _, c := range []struct {
@@ -102,6 +105,7 @@ func TestTLSFilesThatCannotServeAreUsageErrors(t *testing.T) {
 }
 
 func TestPubAndSubTrustTheAuthorityTheyAreGiven(t *testing.T) {
+	t.Parallel()
 	cert, key := writePair(t, t.TempDir(), 1)
 	_, url, env := startServe(t, "--tls-cert", cert, "--tls-key", key, "--bus", "memory")
 	if code, _, _ := runRoost(t, env, "pub", "news", "x", "--addr", url); code != exitFailure {

@@ -74,6 +74,7 @@ func publishTraced(t *testing.T, base, parent, body string) {
 }
 
 func TestATraceLeadsFromThePublisherThroughTheBusToAnotherNode(t *testing.T) {
+	t.Parallel()
 	c := &collected{spans: map[string][]string{}}
 	sink := httptest.NewServer(c)
 	t.Cleanup(sink.Close)
@@ -111,6 +112,7 @@ func TestATraceLeadsFromThePublisherThroughTheBusToAnotherNode(t *testing.T) {
 }
 
 func TestTracesAreRefusedByAProtocolThatIsNotSpoken(t *testing.T) {
+	t.Parallel()
 	env := []string{"XDG_RUNTIME_DIR=" + t.TempDir(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"}
 	if code, _, stderr := runRoost(t, env, "serve", "--addr", "127.0.0.1:0"); code != exitUsage || !strings.Contains(stderr, "http/protobuf") {
 		t.Errorf("exit code %d: %s", code, stderr)
