@@ -60,8 +60,8 @@ func TestR9HandshakeTime(t *testing.T) {
 	const limit = 300 * time.Millisecond
 	modes(t, func(t *testing.T, cfg Config) {
 		s := serve(t, ServerOptions{Config: cfg, HandshakeTimeout: limit})
-		silent, slow, done := connect(t, s), connect(t, s), join(t, s)
 		began := time.Now()
+		silent, slow, done := connect(t, s), connect(t, s), join(t, s)
 		quit := make(chan bool)
 		go func() { // a byte now and then does not extend the time
 			for _, b := range []byte(upgradeHead) {

@@ -14,10 +14,9 @@ import (
 
 // Those who still hold connections that are gone send, close, pause and flush on
 // them all the time, while their descriptor numbers are given to new ones. None of
-// it may reach a new connection.
+// it may reach a new connection. Nobody else may take those numbers.
 func TestR5StaleConnReachesNobody(t *testing.T) {
-	t.Parallel()
-	modes(t, func(t *testing.T, cfg Config) {
+	inTurn(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		h := j.handler()
 		h.Message = func(c *Conn, m Message) { _ = c.Send(m.Opcode(), m.Data) }
