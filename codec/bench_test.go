@@ -95,13 +95,6 @@ func BenchmarkEncode(b *testing.B) {
 			})
 		}
 	}
-	b.Run("header/front", func(b *testing.B) {
-		buf := make([]byte, 128)
-		b.ReportAllocs()
-		for b.Loop() {
-			PutHeader(buf, MaxHeader, Header{Opcode: Binary, Fin: true, Length: 64})
-		}
-	})
 }
 
 // BenchmarkUnmask weighs unmaskSmall against what it stands in for.

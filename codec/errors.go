@@ -30,7 +30,8 @@ func (e *Error) with(value int) *Error {
 const invalid = "Invalid WebSocket frame: "
 
 // The violations. Those of the header are found in this order, each as soon as
-// the byte that shows it has come, before any payload.
+// the byte that shows it has come; the limits when the header is whole, before any
+// payload.
 var (
 	// ErrRSV23: RSV2 or RSV3 is set, and no extension here uses them.
 	ErrRSV23 = &Error{CodeProtocol, "WS_ERR_UNEXPECTED_RSV_2_3", invalid + "RSV2 and RSV3 must be clear"}

@@ -94,17 +94,15 @@ func (h *Header) parse(b []byte) (n int, e *Error) {
 }
 
 // Size returns how many bytes the header takes on the wire.
-func (h Header) Size() int { return headerSize(h.Length, h.Masked) }
-
-func headerSize(length int64, masked bool) int {
+func (h Header) Size() int {
 	n := 2
 	switch {
-	case length > math.MaxUint16:
+	case h.Length > math.MaxUint16:
 		n = 10
-	case length >= len16:
+	case h.Length >= len16:
 		n = 4
 	}
-	if masked {
+	if h.Masked {
 		n += 4
 	}
 	return n
@@ -138,15 +136,6 @@ func appendHeader(dst []byte, h *Header, length int64) []byte {
 		dst = append(dst, h.Mask[:]...)
 	}
 	return dst
-}
-
-// PutHeader writes h so that it ends at b[at], where the payload already stands,
-// and returns where it starts. MaxHeader bytes in front of the payload are
-// always enough; with less than h.Size() it panics.
-func PutHeader(b []byte, at int, h Header) int {
-	start := at - headerSize(h.Length, h.Masked)
-	appendHeader(b[start:start:at], &h, h.Length)
-	return start
 }
 
 // AppendFrame appends the frame of payload to dst, with payload's length for
