@@ -15,6 +15,8 @@ const kinds = [
   { id: "memory", title: "Memory", unit: bytes, steps: Array.from({ length: 40 }, (_, i) => 2 ** i), series: [["memory", "--c3", (s) => s.memory]] },
 ];
 
+const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
 // A canvas doesn't know light-dark(): an element is asked what it would be.
 function colours(element) {
   const style = getComputedStyle(element);
@@ -49,7 +51,7 @@ class Chart {
       width: this.box.clientWidth, height: 170, legend: { live: false, show: this.series.length > 1 },
       cursor: { drag: { x: false, y: false } },
       scales: { y: { range: (u, min, max) => [0, max > 0 ? max * 1.1 : 1] } },
-      axes: [axis, { ...axis, size: 72, incrs: this.steps, values: (u, all) => all.map(this.unit) }],
+      axes: [{ ...axis, size: 30, space: 80, values: (u, all) => all.map((at) => clock.format(at * 1000)) }, { ...axis, size: 72, incrs: this.steps, values: (u, all) => all.map(this.unit) }],
       series: [{}, ...this.series.map(([label, c]) => ({ label, stroke: colour(c), width: 2, points: { show: false } }))],
     }, this.data(samples), this.box);
     this.box.style.color = "";
