@@ -54,6 +54,7 @@ type broadcast struct {
 
 	begun int64
 	apart float64 // nanoseconds between two messages
+	skew  int64   // by how much the sender's clock may be ahead
 	to    int64   // nothing is due at to or later
 	sent  uint32  // number of the next to send
 	late  []uint32
@@ -62,15 +63,18 @@ type broadcast struct {
 	duplicates, reordered uint64
 }
 
-func (s *broadcast) begin(at int64, apart float64) {
-	s.begun, s.apart = at, apart
+func (s *broadcast) begin(at int64, apart float64, to int64) {
+	s.begun, s.apart, s.to = at, apart, to
 	for i := range s.conns {
 		s.state[i].takesPart = s.conns[i].state == connOpen && !s.aside.has(s.id(&s.conns[i]))
 	}
-	if s.index == 0 {
+	if s.sends() {
 		s.due = at
 	}
 }
+
+// sends reports whether the messages leave from this loop: from the first of the first part.
+func (s *broadcast) sends() bool { return s.id(&s.conns[0]) == 0 }
 
 func (s *broadcast) dueAt(k uint32) int64 { return s.begun + int64(float64(k)*s.apart) }
 
@@ -81,7 +85,7 @@ func (s *broadcast) numberAt(at int64) uint32 {
 
 // tick sends what is due.
 func (s *broadcast) tick() int64 {
-	for s.apart > 0 && s.index == 0 {
+	for s.apart > 0 && s.sends() {
 		due := s.dueAt(s.sent)
 		switch {
 		case due >= s.to:
@@ -118,7 +122,7 @@ func (s *broadcast) message(c *conn, m codec.Message) error {
 	if err == nil && seq < s.first {
 		return nil
 	}
-	if seq -= s.first; err == nil && s.dueAt(seq) > s.now {
+	if seq -= s.first; err == nil && s.dueAt(seq) > s.now+s.skew {
 		err = errUnasked
 	}
 	if err != nil {

@@ -185,6 +185,30 @@ func (d *driver) wait(stage string, most time.Duration, done <-chan struct{}) bo
 	}
 }
 
+// waitUntil waits as wait does, for a time on the run's clock.
+func (d *driver) waitUntil(stage string, at int64) {
+	if left := at - d.plan.clock(); left > 0 {
+		d.wait(stage, time.Duration(left), nil)
+	}
+}
+
+// sum adds up f over the loops.
+func (d *driver) sum(f func(*loop) uint64) (n uint64) {
+	d.each(func(l *loop) { n += f(l) })
+	return n
+}
+
+// drainWait is how long what is under way may take to come.
+const drainWait = 5 * time.Second
+
+// drain waits until nothing is left under way.
+func (d *driver) drain(left func() uint64) {
+	for begun := time.Now(); time.Since(begun) < drainWait && d.ctx.Err() == nil && left() > 0; {
+		d.wait("drain", closePoll, nil)
+		d.o.Progress(d.progress("drain", time.Since(begun), drainWait))
+	}
+}
+
 // closeWait is how long the server has to answer close frames.
 const closeWait = 2 * time.Second
 

@@ -73,7 +73,6 @@ func newCPU(used, system, measured time.Duration, messages uint64) CPU {
 }
 
 const (
-	drainWait   = 5 * time.Second
 	busy        = 0.9 // of a core, where a loop counts as the limit
 	maxInFlight = 1 << 16
 )
@@ -142,15 +141,15 @@ func (e *Echo) measure(d *driver, scripts []*echo) *EchoReport {
 	if e.Warmup > 0 {
 		d.wait("warm-up", e.Warmup, nil)
 	}
-	serverBefore, clientBefore := d.server.cpu(), ownCPU()
+	before := d.cpuMark()
 	from := d.plan.clock()
 	d.each(func(l *loop) { scripts[l.index].measureFrom(from) })
 	d.wait("measure", e.Duration, nil)
 	to := d.plan.clock()
 	d.each(func(l *loop) { scripts[l.index].drainFrom(to) })
-	serverAfter, clientAfter := d.server.cpu(), ownCPU()
+	after := d.cpuMark()
 
-	e.drain(d, scripts)
+	d.drain(func() uint64 { return d.sum(func(l *loop) uint64 { return scripts[l.index].pending() }) })
 	r := &EchoReport{InFlight: e.InFlight, Size: e.Size, Text: e.Text, Message: e.Message.text(), Rate: e.Rate, Measured: time.Duration(to - from)}
 	corrected, raw := newLatency(), newLatency()
 	d.each(func(l *loop) {
@@ -167,24 +166,6 @@ func (e *Echo) measure(d *driver, scripts []*echo) *EchoReport {
 		plain := r.Latency
 		r.Latency, r.Uncorrected = corrected.whole(), &plain
 	}
-	r.ClientCPU = newCPU(clientAfter.total-clientBefore.total, clientAfter.system-clientBefore.system, r.Measured, r.Messages)
-	if d.server.known() {
-		c := newCPU(serverAfter-serverBefore, 0, r.Measured, r.Messages)
-		r.ServerCPU = &c
-	}
-	r.ClientBound = r.ClientCPU.Cores >= busy*float64(len(d.loops))
+	r.ServerCPU, r.ClientCPU, r.ClientBound = d.cpuSince(before, after, r.Measured, r.Messages)
 	return r
-}
-
-// drain waits until all replies are there.
-func (e *Echo) drain(d *driver, scripts []*echo) {
-	for begun := time.Now(); time.Since(begun) < drainWait && d.ctx.Err() == nil; {
-		left := uint64(0)
-		d.each(func(l *loop) { left += scripts[l.index].pending() })
-		if left == 0 {
-			return
-		}
-		d.wait("drain", closePoll, nil)
-		d.o.Progress(d.progress("drain", time.Since(begun), drainWait))
-	}
 }

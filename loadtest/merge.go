@@ -42,6 +42,9 @@ func Merge(parts []*Report) (*Report, error) {
 	if all.Idle != nil {
 		all.Idle.Memory = memory.of(all.Connections.Opened, all.Idle.Standing)
 	}
+	if all.Broadcast != nil {
+		all.Broadcast.resolve()
+	}
 	all.Samples = samples
 	if all.Server != nil {
 		all.Server.Peak = peakOf(samples)
@@ -188,12 +191,6 @@ func (e *EchoReport) merge(o *EchoReport) error {
 	}
 	return errors.Join(e.Latency.merge(&o.Latency), e.Uncorrected.merge(o.Uncorrected))
 }
-
-// errBroadcastAlone is why broadcasts are not merged: which receiver was a
-// message's last is not in histograms.
-var errBroadcastAlone = errors.New("a broadcast's first, median and last receiver are of one process's connections: run it in one")
-
-func (*BroadcastReport) merge(*BroadcastReport) error { return errBroadcastAlone }
 
 func (i *IdleReport) merge(o *IdleReport) error {
 	i.Held = max(i.Held, o.Held)

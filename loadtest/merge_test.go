@@ -4,7 +4,6 @@ package loadtest
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"math"
@@ -139,74 +138,5 @@ func TestMergeCountsTheServerOnceAndFailuresByCause(t *testing.T) {
 	}
 	if len(m.Failures) != 2 || m.Failures[0].Cause != "refused" || m.Failures[0].Count != 6 || m.Failures[1].Count != 3 {
 		t.Errorf("failures %+v", m.Failures)
-	}
-}
-
-// meeting lets parts go on when all of them are there.
-type meeting struct {
-	of    int
-	ready chan chan struct{}
-}
-
-func newMeeting(of int) *meeting { return &meeting{of, make(chan chan struct{})} }
-
-func (m *meeting) run() {
-	for range 3 {
-		var all []chan struct{}
-		for range m.of {
-			all = append(all, <-m.ready)
-		}
-		for _, c := range all {
-			close(c)
-		}
-	}
-}
-
-func (m *meeting) meet(ctx context.Context, _ string) error {
-	there := make(chan struct{})
-	select {
-	case m.ready <- there:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case <-there:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return nil
-}
-
-func TestPartsTogetherAreTheWholeRun(t *testing.T) {
-	t.Parallel()
-	url := echoProcess(t)
-	m := newMeeting(3)
-	go m.run()
-	reports, errs := make([]*Report, 3), make([]error, 3)
-	done := make(chan int)
-	for i := range 3 {
-		go func() {
-			e := Echo{Options: Options{URL: url, Conns: 20, Part: Part{Index: i, Of: 3}, Meet: m.meet, Histograms: true}, Rate: 900, Duration: 500 * time.Millisecond}
-			reports[i], errs[i] = e.Run(t.Context())
-			done <- i
-		}()
-	}
-	for range 3 {
-		<-done
-	}
-	must(t, errors.Join(errs...))
-	for i, want := range []int{7, 7, 6} {
-		if got := reports[i].Connections.Wanted; got != want {
-			t.Errorf("part %d wanted %d connections, want %d", i, got, want)
-		}
-		reports[i] = sent(t, reports[i])
-	}
-	whole, err := Merge(reports)
-	must(t, err)
-	noFailures(t, whole)
-	// Each part's own half a second may be longer.
-	want := 900 * whole.Echo.Measured.Seconds()
-	if e := whole.Echo; whole.Connections.Opened != 20 || e.Rate != 900 || math.Abs(float64(e.Latency.Count)-want) > 60 {
-		t.Errorf("%d connections, echo %+v; want 20 and about %.0f messages", whole.Connections.Opened, e, want)
 	}
 }

@@ -47,9 +47,10 @@ type Options struct {
 	// Part is this process's part of a run that several do together; all else here
 	// is of the whole run. Meet, when not nil, is called at each moment at which
 	// the parts wait for each other (MeetReady …), and returns when all are there, or
-	// ctx ends; its error ends the run.
+	// ctx ends: since when, on this machine's clock, which is the same moment for all parts. Its error
+	// ends the run.
 	Part Part
-	Meet func(ctx context.Context, moment string) error
+	Meet func(ctx context.Context, moment string) (since time.Time, err error)
 	// Histograms has each Latency of the report carry its histogram, which
 	// [Merge] needs after a report went through JSON.
 	Histograms bool

@@ -56,36 +56,54 @@ const (
 	MeetOpen       = "open"       // no handshake is under way any more
 	MeetSubscribed = "subscribed" // [Push] and [Storm]: subscriptions are answered, nothing published
 	MeetCut        = "cut"        // [Storm]: about to be cut
+	MeetBegin      = "begin"      // [Broadcast], and each phase of one in [Slow]: about to send
+	MeetPhase      = "phase"      // [Slow]: a phase is measured and drained
 	MeetMeasure    = "measure"    // measured and drained; connections are about to be closed
 )
 
-// meet waits until all parts of the run are at a moment, or the run ends. Alone it
-// does not wait.
-func (d *driver) meet(moment string) {
+// meet waits until all parts of the run are at a moment, or the run ends, and returns since when
+// they are. Alone it does not wait.
+func (d *driver) meet(moment string) (since time.Time) {
 	if d.o.Meet == nil || d.ctx.Err() != nil {
-		return
+		return time.Now()
 	}
 	met := make(chan error, 1)
 	ctx, cancel := context.WithCancel(d.ctx)
-	go func() { met <- d.o.Meet(ctx, moment) }()
+	defer cancel()
+	go func() {
+		var err error
+		since, err = d.o.Meet(ctx, moment)
+		met <- err
+	}()
 	tick := time.NewTicker(progressTick)
 	defer tick.Stop()
 	begun := time.Now()
 	for {
 		select {
 		case err := <-met:
-			if cancel(); err != nil {
+			if err != nil {
 				d.apart = err
 				d.cancel(err)
 			}
-			return
+			return since
 		case <-d.ctx.Done():
 			cancel() // which Meet heeds
 			<-met
-			return
+			return time.Now()
 		case <-tick.C:
 			d.sample("wait", false)
 			d.o.Progress(d.progress("wait", time.Since(begun), 0))
 		}
 	}
+}
+
+// maxSkew is far more than by what the clocks of two parts are known to differ.
+const maxSkew = int64(time.Second)
+
+// skew is by how much another part's clock may be ahead of this one's.
+func (p Part) skew() int64 {
+	if p.parts() > 1 && !p.SameMachine {
+		return maxSkew
+	}
+	return 0
 }

@@ -126,7 +126,7 @@ func (m *pushRun) measure() (*PushReport, error) {
 	d.wait("measure", m.Duration, nil)
 	to := d.plan.clock()
 	sum := stop()
-	m.drain(&sum)
+	drainEvents(d, m.pushers, m.s, &sum)
 	// A server that is behind does in the drain what it was asked for before.
 	after, spent := d.cpuMark(), time.Duration(d.plan.clock()-from)
 	r := m.describe()
@@ -176,14 +176,12 @@ func (m *pushRun) endClients() published {
 	return sum
 }
 
-// drain waits until all deliveries are there.
-func (m *pushRun) drain(sum *published) {
-	for begun := time.Now(); time.Since(begun) < drainWait && m.d.ctx.Err() == nil; {
-		if lost, _ := missing(m.d, m.pushers, m.s, sum); lost == 0 {
-			return
-		}
-		m.d.wait("drain", closePoll, nil)
-	}
+// drainEvents waits until all deliveries are there.
+func drainEvents(d *driver, all []*pusher, s *schedule, sum *published) {
+	d.drain(func() uint64 {
+		lost, _ := missing(d, all, s, sum)
+		return lost
+	})
 }
 
 // missing counts, over all loops, deliveries that did not come and that should have.

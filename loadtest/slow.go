@@ -3,7 +3,6 @@ package loadtest
 import (
 	"cmp"
 	"context"
-	"slices"
 	"time"
 )
 
@@ -40,8 +39,6 @@ func (s *Slow) normalize() error {
 		return invalid("%g %% of %d connections are no slow client: want a larger share, or more connections", s.Share*100, s.Conns)
 	case s.ReadRate < 0 || s.ReadRate > maxReadRate:
 		return invalid("reading %g bytes a second: want 0 to %g", s.ReadRate, maxReadRate)
-	case s.Part.parts() > 1:
-		return invalid("the phases of this scenario are of one process's connections: run it in one")
 	}
 	return nil
 }
@@ -88,7 +85,7 @@ type workload func(d *driver, scripts []*slow, aside slowShare, first uint32) Sl
 
 func (s *Slow) load() (workload, error) {
 	if s.Echo {
-		e := Echo{Options: s.Options, Rate: s.Rate, Size: s.Size, Text: s.Text, InFlight: echoSlowInFlight, Warmup: s.Warmup, Duration: s.Duration}
+		e := Echo{Options: s.Options, Rate: s.Part.rate(s.Rate), Size: s.Size, Text: s.Text, InFlight: echoSlowInFlight, Warmup: s.Warmup, Duration: s.Duration}
 		return e.phase, e.normalize()
 	}
 	b := Broadcast{Options: s.Options, Rate: s.Rate, Size: s.Size, Text: s.Text, Warmup: s.Warmup, Duration: s.Duration}
@@ -107,36 +104,24 @@ func (s *Slow) measure(d *driver, scripts []*slow, load workload) (*SlowReport, 
 		r.Workload = "echo"
 	}
 	r.Baseline = load(d, scripts, 0, 0)
+	d.meet(MeetPhase)
 	var failed error
 	d.each(func(l *loop) { failed = cmp.Or(failed, scripts[l.index].slowDown(phaseApart)) })
 	if failed != nil {
 		return nil, failed
 	}
 	r.Loaded = load(d, scripts, slowShare(s.Share), phaseApart)
+	d.meet(MeetPhase)
 	d.each(func(l *loop) { failed = cmp.Or(failed, scripts[l.index].speedUp()) })
 	if failed != nil {
 		return nil, failed
 	}
 	s.catchUp(d, scripts)
-	cuts := map[string]int{}
-	d.each(func(l *loop) {
-		w := scripts[l.index]
-		w.tell(r)
-		for cause, n := range w.cuts {
-			cuts[cause] += n
-			r.Disconnected += n
-		}
-	})
+	d.each(func(l *loop) { scripts[l.index].tell(r) })
 	if r.Slow > 0 {
 		r.ReadPerSecond /= float64(r.Slow)
 	}
-	for cause, n := range cuts {
-		r.Cuts = append(r.Cuts, SlowCut{cause, n})
-	}
-	slices.SortFunc(r.Cuts, func(a, b SlowCut) int { return cmp.Or(b.Count-a.Count, cmp.Compare(a.Cause, b.Cause)) })
-	if base := r.Baseline.Latency.P99; base > 0 {
-		r.FastP99Ratio = float64(r.Loaded.Latency.P99) / float64(base)
-	}
+	r.compare()
 	return r, nil
 }
 
@@ -183,11 +168,18 @@ func (b *Broadcast) phase(d *driver, scripts []*slow, aside slowShare, first uin
 	inner := make([]*broadcast, len(scripts))
 	d.each(func(l *loop) {
 		w := scripts[l.index]
-		inner[l.index] = &broadcast{loop: l, cast: stamps{l, w.stamp}, state: make([]receiver, len(l.conns)), to: never, aside: aside, first: first}
+		inner[l.index] = &broadcast{loop: l, cast: stamps{l, w.stamp}, state: make([]receiver, len(l.conns)), to: never, aside: aside, first: first, skew: b.Part.skew()}
 		w.play(inner[l.index], first)
 	})
 	r := b.measure(d, inner)
-	d.each(func(l *loop) { scripts[l.index].sent = inner[0].sent })
+	sent := inner[0].sent
+	if !inner[0].sends() { // but another part
+		sent = inner[0].numberAt(inner[0].to)
+	}
+	d.each(func(l *loop) { scripts[l.index].sent = sent })
+	for i := range r.Casts { // of a part, which are not merged
+		r.Lost += uint64(r.Casts[i].Missing)
+	}
 	return SlowPhase{Fast: r.Receivers, Measured: r.Measured, Messages: r.Deliveries, PerSecond: r.PerSecond, Lost: r.Lost, Latency: r.Latency,
 		ServerCPU: r.ServerCPU, ClientCPU: r.ClientCPU, ServerRSS: d.server.rss()}
 }

@@ -1,7 +1,10 @@
 package loadtest
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -49,8 +52,49 @@ type SlowPhase struct {
 	ServerRSS int64         `json:"server_rss"` // bytes at its end; -1 = unknown
 }
 
-func (*SlowReport) merge(*SlowReport) error {
-	return invalid("the phases of slow are of one process's connections")
+// cut counts n slow readers that were disconnected for one cause.
+func (r *SlowReport) cut(cause string, n int) {
+	r.Disconnected += n
+	i := slices.IndexFunc(r.Cuts, func(c SlowCut) bool { return c.Cause == cause })
+	if i < 0 {
+		i, r.Cuts = len(r.Cuts), append(r.Cuts, SlowCut{Cause: cause})
+	}
+	r.Cuts[i].Count += n
+}
+
+// compare says what the two phases are beside each other, and orders the cuts.
+func (r *SlowReport) compare() {
+	slices.SortFunc(r.Cuts, func(a, b SlowCut) int { return cmp.Or(b.Count-a.Count, cmp.Compare(a.Cause, b.Cause)) })
+	if base := r.Baseline.Latency.P99; base > 0 {
+		r.FastP99Ratio = float64(r.Loaded.Latency.P99) / float64(base)
+	}
+}
+
+// merge adds the report of another part, which had its phases at the same times.
+func (r *SlowReport) merge(o *SlowReport) error {
+	if slow := r.Slow + o.Slow; slow > 0 {
+		r.ReadPerSecond = (r.ReadPerSecond*float64(r.Slow) + o.ReadPerSecond*float64(o.Slow)) / float64(slow)
+		r.Slow = slow
+	}
+	r.Owed += o.Owed
+	r.Missed += o.Missed
+	for _, c := range o.Cuts {
+		r.cut(c.Cause, c.Count)
+	}
+	err := errors.Join(r.Baseline.merge(&o.Baseline), r.Loaded.merge(&o.Loaded))
+	r.compare()
+	return err
+}
+
+func (p *SlowPhase) merge(o *SlowPhase) error {
+	p.Fast += o.Fast
+	p.Measured = max(p.Measured, o.Measured)
+	p.Messages += o.Messages
+	p.PerSecond += o.PerSecond
+	p.Lost += o.Lost
+	p.ServerRSS = max(p.ServerRSS, o.ServerRSS)
+	mergeCPU(&p.ClientCPU, &o.ClientCPU, &p.ServerCPU, o.ServerCPU, p.Messages)
+	return p.Latency.merge(&o.Latency)
 }
 
 func (r *SlowReport) writeText(line liner) {

@@ -137,7 +137,10 @@ func (s *slow) behind() (n int) {
 
 func (s *slow) tell(r *SlowReport) {
 	r.Slow += len(s.readers.slots)
-	r.ReadPerSecond += float64(s.readers.taken) * 1e9 / float64(s.readers.last-s.begun)
+	r.ReadPerSecond += float64(s.readers.taken) * 1e9 / float64(max(s.readers.last-s.begun, 1))
+	for cause, n := range s.cuts {
+		r.cut(cause, n)
+	}
 	for i := range s.state {
 		st := &s.state[i]
 		owed := s.owed(st)

@@ -135,7 +135,7 @@ func (m *stormRun) measure() (*StormReport, error) {
 	r.Measured = time.Duration(d.plan.clock() - from)
 	if m.all != nil {
 		sum := m.all.wait()
-		m.drain(&sum)
+		drainEvents(d, m.pushers, m.s, &sum)
 		r.published(m, &sum)
 	}
 	m.gather(r)
@@ -201,15 +201,5 @@ func (m *stormRun) await(left func(*storm) int) {
 			return
 		}
 		m.d.o.Progress(m.d.progress("return", time.Since(begun), m.Limit))
-	}
-}
-
-// drain waits until what was published is there.
-func (m *stormRun) drain(sum *published) {
-	for begun := time.Now(); time.Since(begun) < drainWait && m.d.ctx.Err() == nil; {
-		if lost, _ := missing(m.d, m.pushers, m.s, sum); lost == 0 {
-			return
-		}
-		m.d.wait("drain", closePoll, nil)
 	}
 }

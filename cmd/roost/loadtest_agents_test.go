@@ -4,11 +4,14 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/roost-ws/roost/loadtest"
 )
 
 // freeAddr is an address at which nobody listens now.
@@ -18,36 +21,63 @@ func freeAddr(t *testing.T) string {
 }
 
 // join starts agents a1, a2 … for the leader at addr.
-func join(t *testing.T, addr string, n int) (all []*process) {
+func join(t *testing.T, addr string, n int, env ...string) (all []*process) {
 	t.Helper()
 	for i := range n {
-		all = append(all, startRoost(t, []string{"ROOST_TOKEN=secret"}, "loadtest", "agent", "--join", "nats://"+addr, "--name", fmt.Sprintf("a%d", i+1), "--once"))
+		all = append(all, startRoost(t, append(env, "ROOST_TOKEN=secret"), "loadtest", "agent", "--join", "nats://"+addr, "--name", fmt.Sprintf("a%d", i+1), "--once"))
 	}
 	return all
 }
 
-func TestLoadtestAgentsAreOneRun(t *testing.T) {
-	t.Parallel()
+// withAgents has three agents do a run, and returns its report.
+func withAgents(t *testing.T, env []string, args ...string) loadtest.Report {
+	t.Helper()
 	addr, out := freeAddr(t), filepath.Join(t.TempDir(), "report.json")
-	agents := join(t, addr, 3)
-	code, stdout, stderr := runRoost(t, []string{"ROOST_AGENTS_TOKEN=secret"}, echoWith(peerEcho(t), "--agents", "3", "--listen-agents", addr, "--duration", "500ms", "--out", out, "--expect", "loss==0")...)
+	agents := join(t, addr, 3, env...)
+	args = append(append([]string{"loadtest"}, args...), "--conns", "30", "--warmup", "100ms", "--duration", "500ms", "--agents", "3", "--listen-agents", addr, "--out", out)
+	code, stdout, stderr := runRoost(t, append(env, "ROOST_AGENTS_TOKEN=secret"), args...)
 	if code != 0 || !strings.Contains(stdout, "30 of 30 opened") || !strings.Contains(stderr, "agent a2 joined; its clock is ") {
 		t.Fatalf("exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
-	}
-	r := readJSON(t, out)
-	if r.Echo.Rate != 600 || r.Echo.Messages < 250 || r.Echo.Messages > 330 || len(r.Members) != 3 {
-		t.Errorf("echo %+v of %d members", r.Echo, len(r.Members))
-	}
-	for _, m := range r.Members {
-		if m.Opened != 10 || m.ClockBound <= 0 || m.ClockOffset.Abs() > m.ClockBound {
-			t.Errorf("member %+v: its clock is the leader's", m)
-		}
 	}
 	for _, a := range agents {
 		if code := a.wait(t); code != 0 {
 			t.Errorf("an agent's exit code is %d", code)
 		}
 	}
+	r := readJSON(t, out)
+	if len(r.Members) != 3 {
+		t.Errorf("%d members", len(r.Members))
+	}
+	for _, m := range r.Members {
+		if m.Opened != 10 || m.ClockBound <= 0 || m.ClockOffset.Abs() > m.ClockBound {
+			t.Errorf("member %+v: its clock is the leader's", m)
+		}
+	}
+	return r
+}
+
+func TestLoadtestAgentsAreOneRun(t *testing.T) {
+	t.Parallel()
+	t.Run("echo", func(t *testing.T) {
+		e := withAgents(t, nil, "echo", peerEcho(t), "--rate", "600", "--expect", "loss==0").Echo
+		if e.Rate != 600 || math.Abs(float64(e.Latency.Count)-600*e.Measured.Seconds()) > 40 {
+			t.Errorf("%+v", e)
+		}
+	})
+	t.Run("broadcast", func(t *testing.T) {
+		_, url := startEcho(t, "--broadcast")
+		b := withAgents(t, nil, "broadcast", url, "--rate", "20", "--expect", "loss==0", "--expect", "duplicates==0").Broadcast
+		if b.Messages != 10 || b.Receivers != 30 || b.Deliveries != 300 || b.Last.Count != 10 || b.First.P50 > b.Median.P50 || b.Median.P50 > b.Last.P50 || len(b.Casts) > 0 {
+			t.Errorf("%+v", b)
+		}
+	})
+	t.Run("push", func(t *testing.T) {
+		_, url, env := startServe(t)
+		p := withAgents(t, env, "push", strings.Replace(url, "http", "ws", 1), "--channels", "3", "--rate", "60", "--expect", "lost==0", "--expect", "duplicates==0").Push
+		if p.Rate != 60 || p.Subscribed != 30 || p.Published != 30 || p.Deliveries == 0 {
+			t.Errorf("%+v", p)
+		}
+	})
 }
 
 func TestLoadtestAgentThatDiesIsNamed(t *testing.T) {

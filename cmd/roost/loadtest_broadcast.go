@@ -37,7 +37,6 @@ first, the median and the last receiver had a message, and how many were lost, c
 			})
 		},
 	}
-	shared.alone = "which receiver was the last is not known from parts; --loops uses more cores"
 	f := cmd.Flags()
 	shared.register(f)
 	count(f, &rate, "rate", 10, 1, 1e6, "messages a second")

@@ -38,7 +38,6 @@ The load is a broadcast (one connection sends, the server sends to all), or with
 			})
 		},
 	}
-	shared.alone = "its phases begin and end together; --loops uses more cores"
 	f := cmd.Flags()
 	shared.register(f)
 	load = "broadcast"

@@ -105,9 +105,9 @@ func (s *Seat) obey(ctx context.Context, cancel context.CancelCauseFunc) {
 // maxAhead bounds what a wrong clock can make a member wait.
 const maxAhead = 10 * time.Second
 
-func (s *Seat) meet(ctx context.Context, moment string) error {
+func (s *Seat) meet(ctx context.Context, moment string) (time.Time, error) {
 	if err := s.link.Send(Event{Arrived: moment}); err != nil {
-		return err
+		return time.Time{}, err
 	}
 	for {
 		select {
@@ -115,16 +115,17 @@ func (s *Seat) meet(ctx context.Context, moment string) error {
 			if o.Go != moment {
 				continue
 			}
-			return sleep(ctx, min(time.Until(o.At), maxAhead))
+			sleep(ctx, min(time.Until(o.At), maxAhead))
+			return o.At, nil
 		case <-ctx.Done():
-			return nil // the run says itself that it was interrupted
+			return time.Now(), nil // the run says itself that it was interrupted
 		}
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+func sleep(ctx context.Context, d time.Duration) {
 	if d <= 0 {
-		return nil
+		return
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -132,5 +133,4 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return nil
 }

@@ -195,16 +195,12 @@ func (r *lead) letGo() {
 	if moment == "" {
 		return
 	}
+	at := time.Now().Add(r.Ahead)
 	for _, s := range r.seats {
-		if s.at == "" {
-			continue
+		if s.at != "" {
+			s.at = ""
+			s.Send(Order{Go: moment, At: at.Add(s.Clock().Offset)})
 		}
-		o := Order{Go: moment}
-		if r.Ahead > 0 {
-			o.At = time.Now().Add(r.Ahead + s.Clock().Offset)
-		}
-		s.at = ""
-		s.Send(o)
 	}
 }
 

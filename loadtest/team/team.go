@@ -23,8 +23,8 @@ type Plan struct {
 // Order is what the leader tells a member: one of its fields.
 type Order struct {
 	Plan *Plan `json:"plan,omitempty"`
-	// Go lets the member pass a moment ([loadtest.MeetReady] …) at a time on its own clock; the
-	// zero time is at once.
+	// Go lets the member pass a moment ([loadtest.MeetReady] …) at a time on its own clock, which is the
+	// same moment for all; at once when it is over.
 	Go   string    `json:"go,omitempty"`
 	At   time.Time `json:"at,omitzero"`
 	Stop bool      `json:"stop,omitempty"` // end the run and report what there is
