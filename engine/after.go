@@ -27,6 +27,20 @@ func (c *Conn) waitAfter(h codec.Header, payload []byte, done func(error)) {
 	c.keepAfter(waiting{header: h, payload: kept, done: done}, len(payload))
 }
 
+// partWaits reports whether a message waits of which the end is still to be sent.
+func (c *Conn) partWaits() bool {
+	if !c.is(flagAfter) {
+		return false
+	}
+	waiting := c.ext.after.messages
+	for i := len(waiting) - 1; i >= 0; i-- {
+		if waiting[i].frame == nil {
+			return !waiting[i].header.Fin
+		}
+	}
+	return false
+}
+
 func (c *Conn) keepAfter(w waiting, size int) {
 	x := c.extra()
 	if x.after == nil {

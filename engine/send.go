@@ -47,7 +47,9 @@ type SendOptions struct {
 	NoCompress bool
 	// More makes this a fragment that others follow; op counts, and compression
 	// is chosen, in the first of them. Another message sent before the last
-	// fragment becomes one of them: NextWriter keeps them apart.
+	// fragment becomes one of them: NextWriter keeps them apart. What has begun
+	// cannot be dropped: a later fragment for which MaxOutbox has no room ends the
+	// connection, whatever SlowPolicy says.
 	More bool
 	// Mask masks the frame, which a server must not do (RFC 6455 section 5.1):
 	// a proper client ends the connection. A client's frames are always masked.
@@ -138,19 +140,24 @@ func (c *Conn) Flush() {
 }
 
 // sendable reports why a message of size bytes cannot be sent now. Under mu.
-func (c *Conn) sendable(size int) error { return c.sendableOn(c.unsent(), size) }
-
-// sendableOn is sendable on top of queued bytes.
-func (c *Conn) sendableOn(queued, size int) error {
-	if c.is(flagBlocked) && !c.is(flagFragment) {
-		if c.loop.weigh(); c.loop.e.budget.refuses() {
-			return c.loop.e.budget.err() // but a message that has begun may end
-		}
+func (c *Conn) sendable(size int) error {
+	if err := c.affordable(); err != nil {
+		return err
 	}
-	return c.roomFor(queued, size)
+	return c.roomFor(c.unsent(), size)
 }
 
-// roomFor is sendableOn whatever the memory budget says.
+// affordable is what the memory budget says to one more message.
+func (c *Conn) affordable() error {
+	if c.is(flagBlocked) {
+		if c.loop.weigh(); c.loop.e.budget.refuses() {
+			return c.loop.e.budget.err()
+		}
+	}
+	return nil
+}
+
+// roomFor is what MaxOutbox says to size bytes on top of queued ones.
 func (c *Conn) roomFor(queued, size int) error {
 	if s := c.ReadyState(); s != Open {
 		return &StateError{s}
@@ -165,15 +172,20 @@ func (c *Conn) roomFor(queued, size int) error {
 func (c *Conn) overflow(queued, size int) error {
 	err := &OutboxError{Queued: queued, Size: size, Limit: c.policy.maxOutbox}
 	c.loop.stats.dropped.Add(1)
-	switch {
-	case c.policy.slow != SlowClose:
-	case c.policy.slowCode != 0:
-		c.hangUp(c.policy.slowCode, "too slow", err)
-	default:
-		c.blame(err)
-		c.kill()
+	if c.policy.slow == SlowClose {
+		c.tooSlow(err)
 	}
 	return err
+}
+
+// tooSlow ends a connection for it.
+func (c *Conn) tooSlow(err error) {
+	if c.policy.slowCode != 0 {
+		c.hangUp(c.policy.slowCode, "too slow", err)
+		return
+	}
+	c.blame(err)
+	c.kill()
 }
 
 // sendFrame queues one data frame whose payload is ready.
@@ -190,7 +202,19 @@ func (c *Conn) sendPart(op Opcode, payload []byte, o *SendOptions, rsv byte) err
 	if c.is(flagAfter) && !waits {
 		queued -= c.ext.after.size // it waits for this fragment, which must not wait for it
 	}
-	if err := c.sendableOn(queued, len(payload)); err != nil {
+	begun := c.is(flagFragment)
+	if waits {
+		begun = c.partWaits()
+	}
+	if !begun {
+		if err := c.affordable(); err != nil {
+			return err
+		}
+	}
+	if err := c.roomFor(queued, len(payload)); err != nil {
+		if begun && c.ReadyState() == Open {
+			c.tooSlow(err) // half a message cannot be dropped
+		}
 		return err
 	}
 	h := codec.Header{Opcode: op, Fin: !o.More, Rsv: rsv, Masked: o.Mask, Length: int64(len(payload))}

@@ -101,7 +101,10 @@ func (p *simPeer) sends() {
 		o.Done = p.ticket()
 	}
 	var err error
-	before := c.BufferedAmount()
+	before, begun := c.BufferedAmount(), p.partial
+	if p.writer != nil {
+		begun = p.writer.partial
+	}
 	if o.More || o.Done != nil {
 		err = c.SendWith(op, []byte(m.data), o)
 	} else {
@@ -112,6 +115,7 @@ func (p *simPeer) sends() {
 		if o.Done != nil {
 			p.dones = p.dones[:len(p.dones)-1]
 		}
+		p.unfinished(begun, err)
 		return
 	}
 	p.fragmented = p.fragmented || o.More

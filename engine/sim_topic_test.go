@@ -69,7 +69,7 @@ func (p *simPeer) hungUpOn(payload []byte) bool {
 	if err != nil {
 		p.w.fail("peer %d: close %q: %v", p.id, payload, err)
 	}
-	return code == simSlowCode && p.w.s.policy.slow == SlowClose || code == simBehindCode || p.droppedForMemory()
+	return code == simSlowCode && (p.w.s.policy.slow == SlowClose || p.has("half a message")) || code == simBehindCode || p.droppedForMemory()
 }
 
 // checkBehind wants no more to wait of a topic than its policy allows, and the counts

@@ -14,13 +14,15 @@ type writing struct {
 	m       said
 	behind  []said
 	partial bool // the last of behind has no end yet
+	begun   bool // a fragment was sent
+	failed  bool // a Write was refused
 }
 
 // writes begins a message in parts, goes on with it, or ends it.
 func (p *simPeer) writes() {
 	w, c := p.w, p.c
 	if p.writer == nil {
-		m := said{data: fmt.Sprintf("s%d/%d/", p.id, p.serial), binary: w.chance(2)}
+		m := said{data: filled(fmt.Sprintf("s%d/%d/", p.id, p.serial), pick(w, []int{0, 0, 2000, 20_000})), binary: w.chance(2)}
 		op := Text
 		if m.binary {
 			op = Binary
@@ -49,9 +51,31 @@ func (p *simPeer) writes() {
 func (p *simPeer) writePart(data string) {
 	n, err := p.writer.w.Write([]byte(data))
 	p.w.log("peer %d: Write of %d bytes: %v", p.id, n, err)
-	if !p.refused(err, len(data)) {
-		p.writer.m.data += data
+	wr := p.writer
+	switch {
+	case wr.failed:
+		if err == nil {
+			p.w.fail("peer %d: a Write behind one that was refused", p.id)
+		}
+	case p.refused(err, len(data)):
+		wr.failed = true
+		p.unfinished(wr.begun, err)
+	default:
+		wr.m.data += data
+		wr.begun = wr.begun || data != ""
 	}
+}
+
+// unfinished wants the end of a connection that was sent half a message, of which the
+// rest has no room.
+func (p *simPeer) unfinished(begun bool, err error) {
+	if !begun || !errors.Is(err, ErrOutboxFull) {
+		return
+	}
+	if p.c.ReadyState() == Open {
+		p.w.fail("peer %d: open, and half a message was sent: %v", p.id, err)
+	}
+	p.cause("half a message")
 }
 
 // endWriter sends what waited: it is now behind the message.
@@ -60,13 +84,22 @@ func (p *simPeer) endWriter() {
 	p.writer = nil
 	err := wr.w.Close()
 	p.w.log("peer %d: the writer's Close: %v", p.id, err)
-	if errors.Is(err, ErrOutboxFull) {
-		p.cause("a message without an end")
-	} else if !p.refused(err, 0) {
-		p.want = append(append(p.want, wr.m), wr.behind...)
-		if p.partial = wr.partial; p.partial {
-			p.parts = []byte(p.want[len(p.want)-1].data)
+	switch {
+	case wr.failed:
+		if err == nil {
+			p.w.fail("peer %d: a message that was refused is closed", p.id)
 		}
+	case p.refused(err, 0):
+		p.unfinished(wr.begun, err)
+	default:
+		p.want = append(p.want, wr.m)
+	}
+	if err != nil && p.c.ReadyState() != Open {
+		wr.behind, wr.partial = nil, false // given up with the connection
+	}
+	p.want = append(p.want, wr.behind...)
+	if p.partial = wr.partial; p.partial {
+		p.parts = []byte(p.want[len(p.want)-1].data)
 	}
 	if err := wr.w.Close(); !errors.Is(err, io.ErrClosedPipe) {
 		p.w.fail("peer %d: the writer's second Close: %v", p.id, err)

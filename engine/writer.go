@@ -16,7 +16,10 @@ var ErrWriting = errors.New("engine: a message is being written: Close its write
 //
 // Like Send, Write never blocks and counts against MaxOutbox: to send much, go by
 // BufferedAmount and Handler.Drain, or use NetConn. The writer is for one goroutine
-// at a time. Its errors are Send's, and io.ErrClosedPipe after Close.
+// at a time. Its errors are Send's, and io.ErrClosedPipe after Close. A Write that is
+// refused ends the message: nothing was sent if it was the first, and the connection
+// ends if it was not, for half a message can be neither dropped nor taken for a whole.
+// Further Writes, and Close, then return the same error.
 //
 // The error is a *StateError when c is not open, ErrWriting while another writer is.
 func (c *Conn) NextWriter(op Opcode) (io.WriteCloser, error) {
@@ -50,19 +53,20 @@ type messageWriter struct {
 	op     Opcode
 	o      SendOptions
 	closed bool
+	err    error // of the Write that was refused
 }
 
 func (w *messageWriter) Write(p []byte) (int, error) {
 	if w.closed {
 		return 0, io.ErrClosedPipe
 	}
-	if len(p) == 0 {
-		return 0, nil
+	if w.err != nil || len(p) == 0 {
+		return 0, w.err
 	}
 	o := w.o
 	o.More, o.Done = true, nil
-	if err := w.c.SendWith(w.op, p, o); err != nil {
-		return 0, err
+	if w.err = w.c.SendWith(w.op, p, o); w.err != nil {
+		return 0, w.err
 	}
 	return len(p), nil
 }
@@ -75,9 +79,8 @@ func (w *messageWriter) Close() error {
 	w.closed = true
 	c, o := w.c, w.o
 	o.More = false
-	err := c.SendWith(w.op, nil, o)
-	if errors.Is(err, ErrOutboxFull) && c.ReadyState() == Open {
-		c.Terminate() // nothing can follow a message without an end
+	if w.err == nil {
+		w.err = c.SendWith(w.op, nil, o)
 	}
 	if c.is(flagDeflate) {
 		z := c.ext.deflate
@@ -88,5 +91,5 @@ func (w *messageWriter) Close() error {
 	defer c.mu.Unlock()
 	c.unset(flagWriter)
 	c.goOn()
-	return err
+	return w.err
 }

@@ -89,6 +89,8 @@ var mutants = []mutant{
 	{"after: forget that a fragment waited", "send.go", "		c.set(flagFragment)\n", ""},
 	{"after: compress the rest of what waited", "after.go", "			c.ext.deflate.compress = false // the rest", "			// the rest"},
 	{"after: let what waits refuse the last fragment", "send.go", "		queued -= c.ext.after.size // it", "		// it"},
+	{"after: leave half a message", "send.go", "			c.tooSlow(err) // half a message", "			// half a message"},
+	{"after: write on behind what was refused", "writer.go", "	if w.err != nil || len(p) == 0 {", "	if len(p) == 0 {"},
 	{"budget: never read on", "budget.go", "		l.chokes.release(l)\n", ""},
 	{"budget: close nobody", "budget.go", "	case level == shedding || l.stuck():\n		l.shed()\n", "	case level == shedding:\n"},
 	{"budget: forget what was added up", "budget.go", "b.used.Add(mine - l.weighed.Swap(mine))", "b.used.Add(mine - l.weighed.Load())"},
