@@ -6,7 +6,7 @@ import { element, rate, bytes, time } from "./tables.js";
 const most = 300; // seconds shown
 
 // Each series is [label, colour of the style sheet, value of a sample]. A chart
-// appears with the first sample that has one of its values.
+// appears once a sample has one of its values.
 const kinds = [
   { id: "connections", title: "Connections", unit: rate, series: [["connections", "--c1", (s) => s.conns]] },
   { id: "messages", title: "Messages a second", unit: rate, series: [["in", "--c1", (s) => s.in], ["out", "--c2", (s) => s.out], ["events published", "--c3", (s) => s.published]] },
@@ -90,7 +90,7 @@ export class Charts {
     const saying = sample.at - this.said >= 2000;
     if (saying) this.said = sample.at;
     for (const kind of kinds) {
-      if (!this.shown.has(kind.id) && kind.series.some(([, , of]) => of(sample) !== undefined)) this.show(kind);
+      if (!this.shown.has(kind.id) && kind.series.some(([, , of]) => this.samples.some((s) => of(s) !== undefined))) this.show(kind);
       const chart = this.shown.get(kind.id);
       if (!chart) continue;
       if (!document.hidden) chart.update(this.samples);
