@@ -26,9 +26,9 @@ var rules = []rule{
 	{"poller", nil, []string{"golang.org/x/sys"}, []string{"log", "log/slog", "net"}},
 	{"codec", nil, []string{"github.com/gobwas/ws", "github.com/klauspost/compress"}, []string{"net", "os", "syscall", "time"}},
 	{"pool", nil, []string{"github.com/panjf2000/ants/v2"}, []string{"net", "syscall"}},
-	{"internal/conformance", []string{"engine"}, []string{}, nil},                       // tests only
-	{"internal/interop", []string{"engine", "codec"}, []string{}, nil},                  // tests only
-	{"internal/floods", []string{"engine", "codec"}, []string{"golang.org/x/sys"}, nil}, // tests only
+	{"internal/conformance", []string{"engine"}, []string{}, nil},                                          // tests only
+	{"internal/interop", []string{"engine", "codec", "internal/testio"}, []string{}, nil},                  // tests only
+	{"internal/floods", []string{"engine", "codec", "internal/testio"}, []string{"golang.org/x/sys"}, nil}, // tests only
 	{"internal/soak", []string{"loadtest"}, []string{}, nil},
 	{"internal", nil, []string{"golang.org/x/sys"}, nil},
 	{"engine", []string{"poller", "codec", "pool", "internal"}, []string{}, []string{"encoding/json", "flag"}},

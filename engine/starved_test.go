@@ -10,10 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/roost-ws/roost/internal/testio"
 	"golang.org/x/sys/unix"
 )
 
@@ -43,24 +43,6 @@ func TestOutOfDescriptors(t *testing.T) {
 	}
 }
 
-// lines is a log that can be counted.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) count(s string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), s)
-}
-
 func starvedChild() int {
 	if err := starve(); err != nil {
 		fmt.Println(err)
@@ -71,7 +53,7 @@ func starvedChild() int {
 }
 
 func starve() error {
-	log := new(lines)
+	log := new(testio.Log)
 	d := DispatchPool
 	if os.Getenv("ENGINE_TEST_DISPATCH") == "loop" {
 		d = DispatchLoop
@@ -125,16 +107,16 @@ func starve() error {
 		if err := second.SetDeadline(time.Now().Add(patience)); err != nil {
 			return err
 		}
-		for end := time.Now().Add(patience); log.count("accepting paused") < round; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(patience); log.Count("accepting paused") < round; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
-				return fmt.Errorf("no word of it in the log: %s", log.b.String())
+				return fmt.Errorf("no word of it in the log: %s", log.String())
 			}
 		}
 		var before, after unix.Rusage
 		_ = unix.Getrusage(unix.RUSAGE_SELF, &before)
 		time.Sleep(500 * time.Millisecond)
 		_ = unix.Getrusage(unix.RUSAGE_SELF, &after)
-		if n := log.count("accepting paused"); n != round {
+		if n := log.Count("accepting paused"); n != round {
 			return fmt.Errorf("said %d times, want %d", n, round)
 		}
 		if used := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano(); used > int64(200*time.Millisecond) {
@@ -147,7 +129,7 @@ func starve() error {
 		if err := hello(second); err != nil {
 			return fmt.Errorf("the second, after: %w", err)
 		}
-		if n := log.count("accepting again"); n != round {
+		if n := log.Count("accepting again"); n != round {
 			return fmt.Errorf("%d times accepting again, want %d", n, round)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
+
+	"github.com/roost-ws/roost/internal/testio"
 )
 
 // These rules were first broken under the simulated kernel, by what no test over real
@@ -39,7 +41,7 @@ func TestR4StrayHangupDuringAVerdict(t *testing.T) {
 func TestR5ResumeAfterClose(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg Config) {
-		log := new(lines)
+		log := new(testio.Log)
 		cfg.Logger = slog.New(slog.NewTextHandler(log, nil))
 		conns, closed := make(chan *Conn, 1), make(chan bool, 1)
 		s := serve(t, ServerOptions{Config: cfg, Handler: Handler{
@@ -54,7 +56,7 @@ func TestR5ResumeAfterClose(t *testing.T) {
 		receive(t, closed, "Close")
 		eventually(t, "the descriptor to be closed", func() bool { return c.RemoteAddr() == nil })
 		c.Resume()
-		if n := log.count("poller"); n != 0 {
+		if n := log.Count("poller"); n != 0 {
 			t.Errorf("the poller failed %d times", n)
 		}
 	})

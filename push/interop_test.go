@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/roost-ws/roost/internal/testio"
 	"github.com/roost-ws/roost/push"
 )
 
@@ -84,17 +85,7 @@ func (r *rig) pusherJS(t *testing.T, root string, env []string, channels ...stri
 	cmd := r.node(t, root, "subscribe.mjs", channels...)
 	cmd.Env = append(cmd.Env, env...)
 	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := testio.Start(t, cmd)
 	s := &script{t: t, in: in, lines: make(chan string, 100)}
 	done := make(chan struct{})
 	go func() {

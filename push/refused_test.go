@@ -1,40 +1,21 @@
 package push_test
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 
+	"github.com/roost-ws/roost/internal/testio"
 	"github.com/roost-ws/roost/push"
 	"github.com/roost-ws/roost/push/protocol"
 )
 
-// lines is a log that several goroutines write.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 // Whoever runs the server can tell who has a wrong secret, and nobody who reads the
 // log learns one.
 func TestWhatIsRefusedForItsSignatureIsLoggedWithoutIt(t *testing.T) {
-	var log lines
+	var log testio.Log
 	r := start(t, push.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
 	const proof = "deadbeefdeadbeefdeadbeefdeadbeefdeadbeefdeadbeefdeadbeefdeadbeef"
 

@@ -84,15 +84,22 @@ func amid(t *testing.T, s *subscriber) {
 	})
 }
 
-func TestNothingAcknowledgedIsLostWhenNATSIsKilled(t *testing.T) {
-	t.Parallel()
-	f := startFleet(t, 1)
-	var subscribers []*subscriber
+// flow returns when events of a channel with history flow to a subscriber on each
+// node. wait returns when all are published, with how many each source did.
+func (f *fleet) flow(t *testing.T) (subscribers []*subscriber, wait func() (published []int)) {
+	t.Helper()
 	for i, url := range f.urls {
 		subscribers = append(subscribers, follow(t, fmt.Sprint("node ", i), url, "kept-a"))
 	}
-	wait := publish(t, "kept-a", 2*time.Second, f.urls...)
+	wait = publish(t, "kept-a", 2*time.Second, f.urls...)
 	amid(t, subscribers[0])
+	return subscribers, wait
+}
+
+func TestNothingAcknowledgedIsLostWhenNATSIsKilled(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, 1)
+	subscribers, wait := f.flow(t)
 	f.nats[0].signal(t, syscall.SIGKILL)
 	f.nats[0].wait(t)
 	for node := range f.urls {
@@ -132,12 +139,7 @@ func TestNothingAcknowledgedIsLostWhenNATSIsKilled(t *testing.T) {
 func TestAClusterOfNATSLosesNothingWithOneOfItsServers(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t, 3)
-	var subscribers []*subscriber
-	for i, url := range f.urls {
-		subscribers = append(subscribers, follow(t, fmt.Sprint("node ", i), url, "kept-a"))
-	}
-	wait := publish(t, "kept-a", 2*time.Second, f.urls...)
-	amid(t, subscribers[0])
+	subscribers, wait := f.flow(t)
 	first := f.leader(t)
 	first.signal(t, syscall.SIGKILL)
 	published := wait()

@@ -11,11 +11,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/roost-ws/roost/internal/testio"
 	"go.uber.org/goleak"
 )
 
@@ -169,23 +169,8 @@ func runRoost(t *testing.T, env []string, args ...string) (code int, stdout, std
 	return p.wait(t), out.String(), p.stderr.String()
 }
 
-// transcript collects output and lets others wait for a part of it.
-type transcript struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (s *transcript) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(b)
-}
-
-func (s *transcript) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
+// transcript is output that others wait for a part of.
+type transcript struct{ testio.Log }
 
 func (s *transcript) waitFor(t *testing.T, part string) {
 	t.Helper()

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/roost-ws/roost/internal/testio"
 )
 
 // patience bounds every wait. Only a test that fails ever spends it.
@@ -51,17 +53,7 @@ func attack(t *testing.T, o settings) *victim {
 	cmd := exec.Command(exe)
 	cmd.Env = append(os.Environ(), victimSettings+"="+string(text))
 	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := testio.Start(t, cmd)
 	v := &victim{t: t, pid: cmd.Process.Pid, in: in, lines: bufio.NewScanner(out)}
 	t.Cleanup(func() {
 		in.Close()

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/roost-ws/roost/internal/testio"
 )
 
 // need skips the test when a program is missing, and fails it where CI is set.
@@ -72,17 +74,7 @@ func start(t *testing.T, job any, command ...string) *program {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	cmd := exec.CommandContext(ctx, command[0], append(command[1:], string(text))...)
 	cmd.Stderr = logWriter{t}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := testio.Start(t, cmd)
 	t.Cleanup(func() {
 		_ = in.Close()
 		_ = cmd.Wait() // what it says is asked by finish
