@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"context"
 	"runtime"
 	"runtime/metrics"
 	"time"
@@ -56,8 +55,10 @@ func (w *Workers) monitor() {
 		timer.Reset(w.opts.Stall)
 		<-timer.C
 	}
-	// No worker is left: ants has only idle goroutines to end.
-	_ = w.ants.ReleaseContext(context.Background())
+	// No worker is left: ants has only idle goroutines to end. ReleaseContext would wait
+	// for them in a loop that never blocks: on one core, under a real-time scheduler
+	// (sched(7)), for ever.
+	w.ants.Release()
 }
 
 func schedSamples() []metrics.Sample {
