@@ -12,6 +12,7 @@ import (
 
 // The dashboard as a person uses it: by mouse, by keyboard, by screen reader.
 func TestDashboardInChromium(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("chromium"); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatalf("chromium is needed in CI: %v", err)

@@ -83,6 +83,7 @@ func (f *feed) sample() (v shown) {
 }
 
 func TestOpenDashboardsSeeTheSameSamples(t *testing.T) {
+	t.Parallel()
 	hooked := app
 	hooked.Webhooks = []push.Webhook{{URL: "https://hooks.example/a-secret-path", Events: []string{"cache_miss"}}}
 	r := start(t, push.Options{App: hooked})

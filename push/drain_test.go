@@ -150,6 +150,7 @@ func TestOperatorsDrainAndCancel(t *testing.T) {
 }
 
 func TestPusherJSAsksOnceForManyChannels(t *testing.T) {
+	t.Parallel()
 	root := npmRoot(t)
 	r := start(t, push.Options{})
 	if out, err := r.node(t, root, "herd.mjs", "http://"+r.addr+"/roost.js").CombinedOutput(); err != nil {

@@ -9,6 +9,7 @@ import (
 
 // Every feature that pusher-js, pusher and laravel-echo have, through them.
 func TestFeaturesWorkThroughTheLibraries(t *testing.T) {
+	t.Parallel()
 	root := npmRoot(t)
 	for _, feature := range []string{"presence", "clientEvents", "cache", "encrypted", "users", "batchInfo", "echo"} {
 		t.Run(feature, func(t *testing.T) {
@@ -23,6 +24,7 @@ func TestFeaturesWorkThroughTheLibraries(t *testing.T) {
 }
 
 func TestRoostJSAddsResumingToPusherJS(t *testing.T) {
+	t.Parallel()
 	root := npmRoot(t)
 	r := start(t, push.Options{App: withHistory(1000, time.Minute)})
 	if out, err := r.node(t, root, "resume.mjs", "http://"+r.addr+"/roost.js").CombinedOutput(); err != nil {

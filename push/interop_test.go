@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +21,9 @@ import (
 var npmPackages = []string{"pusher-js@8.6.0", "pusher@5.3.4", "laravel-echo@2.5.0"}
 
 func npmRoot(t *testing.T) string { t.Helper(); return npmInstall(t, "npm-push", npmPackages...) }
+
+// installing is held by the test that installs packages for all.
+var installing sync.Mutex
 
 // npmInstall returns a folder with the packages installed, outside of what git
 // sees. Without node the test is skipped, except in CI.
@@ -33,6 +37,8 @@ func npmInstall(t *testing.T, folder string, packages ...string) string {
 			t.Skipf("interoperation with %s not tested: no %s here", strings.Join(packages, " and "), tool)
 		}
 	}
+	installing.Lock()
+	defer installing.Unlock()
 	dir, err := filepath.Abs(filepath.Join("..", ".cache", folder))
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +72,7 @@ func (r *rig) node(t *testing.T, root, script string, args ...string) *exec.Cmd 
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, "node", append([]string{filepath.Join("testdata", "interop", script)}, args...)...)
 	cmd.Env = append(os.Environ(), "NPM_ROOT="+root, "HOST="+host, "PORT="+port, "APP_ID="+app.ID, "KEY="+app.Key, "SECRET="+app.Secret)
@@ -129,6 +135,7 @@ func (s *script) tell(command string) {
 }
 
 func TestPusherLibrariesWorkUnmodified(t *testing.T) {
+	t.Parallel()
 	root := npmRoot(t)
 	r := start(t, push.Options{})
 	sub := r.pusherJS(t, root, nil, "news", "private-desk", "presence-room")

@@ -13,6 +13,7 @@ import (
 
 // Who does not read is told to come back and resume, and nobody waits for it.
 func TestSlowSubscribersAreToldToComeBack(t *testing.T) {
+	t.Parallel()
 	r := start(t, push.Options{Limits: push.Limits{MaxData: 64 << 10}})
 	sleeper, reader := r.subscriber("news"), r.subscriber("news")
 	data := strings.Repeat("x", 30<<10)
@@ -46,6 +47,7 @@ func TestSlowPoliciesAreChecked(t *testing.T) {
 // A channel that conflates leaves a slow subscriber the latest event, and its
 // connection.
 func TestConflatedChannelsKeepTheLatest(t *testing.T) {
+	t.Parallel()
 	a := app
 	a.Channels = []push.Pattern{{Match: "price-*", Slow: push.Slow{Policy: "conflate"}}}
 	r := start(t, push.Options{App: a, Limits: push.Limits{MaxData: 64 << 10}})
@@ -79,6 +81,7 @@ func TestConflatedChannelsKeepTheLatest(t *testing.T) {
 // What a policy costs its slow subscribers is counted by its name, for Prometheus and
 // on the dashboard; the connection stays.
 func TestEachSlowPolicyIsCountedByItsName(t *testing.T) {
+	t.Parallel()
 	for _, policy := range []string{"drop_oldest", "drop_newest", "conflate"} {
 		t.Run(policy, func(t *testing.T) {
 			a := app

@@ -31,6 +31,7 @@ func (r *rig) snippet(page, lang string) string {
 
 // A newcomer who copies what the page shows sees it work.
 func TestGettingStartedWorks(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../docs/getting-started.md")
 	if err != nil {
 		t.Fatal(err)

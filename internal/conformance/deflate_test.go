@@ -90,10 +90,12 @@ func eachOctet(first byte, payload string) (in []byte) {
 }
 
 func TestCompressedVectors(t *testing.T) {
+	t.Parallel()
 	for _, s := range deflateSites {
 		vs := compressedVectors()
 		for _, v := range vs {
 			t.Run(s.name+" "+v.name, func(t *testing.T) {
+				t.Parallel()
 				whole := vector{name: v.name, in: v.in}
 				for name, next := range whole.cuts() {
 					if err := v.deliver(t, &s, next); err != nil {
@@ -149,8 +151,10 @@ func (c *client) message(z *inflater) (string, error) {
 // TestWindowIsKeptToTheLastOctet: a reference as far back as the agreed window
 // reaches, into the message before, is good.
 func TestWindowIsKeptToTheLastOctet(t *testing.T) {
+	t.Parallel()
 	for bits := 8; bits <= 15; bits++ {
 		t.Run(fmt.Sprintf("%d bits", bits), func(t *testing.T) {
+			t.Parallel()
 			c := deflateSites[0].join(t, fmt.Sprintf("permessage-deflate; client_max_window_bits=%d", bits))
 			if want := fmt.Sprintf("client_max_window_bits=%d", bits); !strings.Contains(c.extensions, want) {
 				t.Fatalf("%q was agreed, without %s", c.extensions, want)

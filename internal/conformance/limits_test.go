@@ -31,6 +31,7 @@ type transfer struct {
 
 // TestLargeMessages: 64 KiB to 16 MiB, in one frame, in many, and in small writes.
 func TestLargeMessages(t *testing.T) {
+	t.Parallel()
 	const mib = 1 << 20
 	most := 16 * mib
 	if quick() {
@@ -38,6 +39,7 @@ func TestLargeMessages(t *testing.T) {
 	}
 	for _, s := range plainSites {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			for n := 64 << 10; n <= most; n *= 4 {
 				for _, x := range wholeMessages(n) {
 					x.run(t, &s)
@@ -60,6 +62,7 @@ func TestLargeMessages(t *testing.T) {
 
 func (x *transfer) run(t *testing.T, s *site) {
 	t.Run(x.name, func(t *testing.T) {
+		t.Parallel()
 		if err := s.join(t, "").exchange(x.in, x.out, x.cut); err != nil {
 			t.Error(err)
 		}
@@ -92,6 +95,7 @@ func inFragments(total, n int) (xs []transfer) {
 
 // TestDefaultLimitOfFragments: 131,072 frames make a message, one more does not (1008).
 func TestDefaultLimitOfFragments(t *testing.T) {
+	t.Parallel()
 	const most = 131072
 	in := append(sent(0x02, "x"), bytes.Repeat(sent(0x00, "x"), most-2)...)
 	good := stays("", join(in, sent(0x80, "x")), came(0x82, bytes.Repeat([]byte("x"), most)))
@@ -105,6 +109,7 @@ func TestDefaultLimitOfFragments(t *testing.T) {
 
 // TestRoundTrips: one message after the other, each sent when the one before is back.
 func TestRoundTrips(t *testing.T) {
+	t.Parallel()
 	count := 1000
 	if quick() {
 		count = 100
@@ -113,6 +118,7 @@ func TestRoundTrips(t *testing.T) {
 		for _, n := range []int{0, 16, 64, 256, 1024, 4096, 16384, 65536} {
 			for _, k := range kinds[:2] {
 				t.Run(fmt.Sprintf("%s %s of %d", s.name, k.name, n), func(t *testing.T) {
+					t.Parallel()
 					c, p := s.join(t, ""), sampleText(n)
 					in := sent(k.first, p)
 					for i := range count {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/roost-ws/roost/engine"
 )
 
@@ -28,8 +30,18 @@ type site struct {
 var plainSites, deflateSites []site
 
 func TestMain(m *testing.M) {
+	// The conversations are mostly of one message at a time: several keep a machine busy.
+	// A -parallel on the command line comes after this.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	flag.Parse() // for testing.Short
-	os.Exit(serveAndRun(m))
+	code := serveAndRun(m)
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 func serveAndRun(m *testing.M) int {

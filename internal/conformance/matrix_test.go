@@ -128,6 +128,7 @@ var allBits = []int{8, 9, 10, 11, 12, 13, 14, 15}
 // TestEveryPairOfParameters: 4 kinds of takeover, 8 windows in each direction; each
 // with messages below and above the window, and some that do not shrink.
 func TestEveryPairOfParameters(t *testing.T) {
+	t.Parallel()
 	bits := allBits
 	if quick() {
 		bits = []int{8, 12, 15}
@@ -159,6 +160,7 @@ func (d *deflater) close(t *testing.T) {
 // TestCompressedRoundTrips: 16 octets to 128 KiB, up to a thousand messages each, as
 // text and binary, in one frame and in many.
 func TestCompressedRoundTrips(t *testing.T) {
+	t.Parallel()
 	for i, s := range deflateSites {
 		budget, step := 256<<10, 2 // octets of each size
 		if i > 0 {
@@ -169,6 +171,7 @@ func TestCompressedRoundTrips(t *testing.T) {
 		}
 		for _, a := range agreements([]int{9, 15}, []int{9, 15}) {
 			t.Run(s.name+" "+a.String(), func(t *testing.T) {
+				t.Parallel()
 				for n := 16; n <= 128<<10; n *= step {
 					d := a.join(t, &s)
 					for i := range min(1000, max(5, budget/n)) {
@@ -207,6 +210,7 @@ func (d *deflater) roundTrip(t *testing.T, message []byte, i int) {
 
 // TestLargeCompressedMessages: also what grows by compression comes back.
 func TestLargeCompressedMessages(t *testing.T) {
+	t.Parallel()
 	for _, s := range deflateSites {
 		a := agreement{serverBits: 15, clientBits: 15}
 		for name, message := range map[string][]byte{"4 MiB of prose": prose(4<<20, 1), "16 MiB of noise": noise(16 << 20)} {
@@ -214,6 +218,7 @@ func TestLargeCompressedMessages(t *testing.T) {
 				message = message[:1<<20]
 			}
 			t.Run(s.name+" "+name, func(t *testing.T) {
+				t.Parallel()
 				d := a.join(t, &s)
 				sending := make(chan error, 1)
 				in := sent(0xc2, d.compress(t, message))

@@ -25,6 +25,7 @@ type granted struct {
 
 // TestNegotiation is RFC 7692 sections 5.1 and 7.1: what the answer to an offer may be.
 func TestNegotiation(t *testing.T) {
+	t.Parallel()
 	all := granted{clientBits: 15}
 	for _, x := range []struct {
 		name   string
@@ -66,6 +67,7 @@ func TestNegotiation(t *testing.T) {
 		{"twice the same", engine.DeflateOptions{}, []string{"permessage-deflate; server_no_context_takeover; server_no_context_takeover"}, granted{off: true}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
 			s, err := serve(engine.ServerOptions{PerMessageDeflate: &x.config})
 			if err != nil {
 				t.Fatal(err)

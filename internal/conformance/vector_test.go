@@ -49,8 +49,10 @@ func groups() []group {
 
 // TestVectors delivers each vector whole, octet by octet, and cut at random.
 func TestVectors(t *testing.T) {
+	t.Parallel()
 	for _, s := range plainSites {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			n := 0
 			for _, g := range groups() {
 				n += len(g.vectors)

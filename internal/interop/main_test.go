@@ -9,11 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/roost-ws/roost/engine"
 )
 
 // patience bounds every wait. Only a test that fails ever spends it.
 const patience = 30 * time.Second
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // wssConfigs are a server's certificate and what a client needs to trust it. It is
 // good for 127.0.0.1 and example.com.

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,11 +33,16 @@ func missing(t *testing.T, what string) {
 	t.Skipf("%s is missing", what)
 }
 
+// installing is held by the test that installs a package for all.
+var installing sync.Mutex
+
 // npm installs a package once, into the cache folder of the repository, and returns
 // the folder that has it in its node_modules.
 func npm(t *testing.T, name, version string) string {
 	t.Helper()
 	need(t, "node", "npm")
+	installing.Lock()
+	defer installing.Unlock()
 	dir, err := filepath.Abs("../../.cache/npm-" + name)
 	if err != nil {
 		t.Fatal(err)

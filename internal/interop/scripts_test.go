@@ -79,8 +79,10 @@ func python(t *testing.T) string {
 }
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	for _, s := range scripts {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			command := s.command(t)
 			bothSchemes(t, roost(compressing(), nil), func(t *testing.T, to target) {
 				all := []*params{nil, {ServerBits: 15, ClientBits: 15}}
@@ -100,6 +102,7 @@ func TestScripts(t *testing.T) {
 
 // TestDialerToNodeWS: the npm package as a server, which grants what the client asks.
 func TestDialerToNodeWS(t *testing.T) {
+	t.Parallel()
 	dir := nodeWS(t)
 	e := newEngine(t)
 	bothSchemes(t, func(t *testing.T, c *tls.Config) string {
@@ -132,21 +135,24 @@ func TestDialerToNodeWS(t *testing.T) {
 
 // TestChromium: a page of the engine's own port echoes over ws and wss.
 func TestChromium(t *testing.T) {
+	t.Parallel()
 	need(t, "chromium")
 	dir := npm(t, "playwright-core", "1.65.1")
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write([]byte("<!doctype html><title>echo</title>")) // the browser notices
 	})
+	serverTLS, _ := wssConfigs()
+	var jobs []map[string]any
 	for name, deflate := range map[string]*engine.DeflateOptions{
 		"plain": nil, "compressed": compressing(),
 		"compressed by small windows": params{ServerBits: 9, ClientBits: 10, ServerForgets: true, ClientForgets: true}.deflate(),
 	} {
-		t.Run(name, func(t *testing.T) {
-			bothSchemes(t, roost(deflate, page), func(t *testing.T, to target) {
-				p := start(t, map[string]any{"url": to.url, "compressed": deflate != nil}, "node", "testdata/chromium.mjs", dir)
-				finished(t, p)
+		for scheme, c := range map[string]*tls.Config{"ws": nil, "wss": serverTLS} {
+			jobs = append(jobs, map[string]any{
+				"name": scheme + " " + name, "url": scheme + "://" + roost(deflate, page)(t, c) + "/", "compressed": deflate != nil,
 			})
-		})
+		}
 	}
+	finished(t, start(t, jobs, "node", "testdata/chromium.mjs", dir))
 }

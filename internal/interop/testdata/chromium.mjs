@@ -1,10 +1,10 @@
-// Usage: node chromium.mjs FOLDER_WITH_NODE_MODULES '{"url": ..., "compressed": ...}'
-// Opens a page of the server in Chromium and lets it converse with the echo server.
+// Usage: node chromium.mjs FOLDER_WITH_NODE_MODULES '[{"url": ..., "compressed": ...}, ...]'
+// Opens a page of each server in Chromium and lets it converse with the echo server.
 import { createRequire } from 'node:module';
 
 const [folder, text] = process.argv.slice(2);
 const { chromium } = createRequire(`${folder}/`)('playwright-core');
-const job = JSON.parse(text);
+const jobs = JSON.parse(text);
 
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
@@ -48,9 +48,12 @@ async function converse({ url, compressed }) {
 
 try {
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
-  const page = await context.newPage();
-  await page.goto(job.url.replace(/^ws/, 'http'));
-  await page.evaluate(converse, job);
+  for (const job of jobs) {
+    const page = await context.newPage();
+    await page.goto(job.url.replace(/^ws/, 'http'));
+    await page.evaluate(converse, job).catch((e) => { throw new Error(`${job.name}: ${e.message}`); });
+    await page.close();
+  }
   console.log('all good');
 } finally {
   await browser.close();
