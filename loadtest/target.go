@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // target is a URL taken apart and its host resolved.
@@ -21,12 +22,17 @@ type target struct {
 
 // resolve looks the host up.
 func resolve(ctx context.Context, raw string) (target, error) {
+	if !strings.Contains(raw, "://") {
+		return target{}, invalid("%s: a URL begins with ws:// or wss://: try ws://%s", raw, raw)
+	}
 	u, err := url.Parse(raw)
 	if err != nil {
 		return target{}, invalid("%w", err)
 	}
 	port := u.Port()
 	switch {
+	case u.Scheme == "http" || u.Scheme == "https":
+		return target{}, invalid("%s: a WebSocket URL begins with ws:// or wss://: try %s", raw, "ws"+strings.TrimPrefix(raw, "http"))
 	case u.Scheme != "ws" && u.Scheme != "wss":
 		return target{}, invalid("%s: want ws://host:port/path or wss://host:port/path", raw)
 	case u.Hostname() == "":

@@ -139,6 +139,9 @@ func verdict(r *loadtest.Report) error {
 			return fmt.Errorf("%d connections failed: %s (%s)", f.Count, f.Meaning, f.Example)
 		}
 	}
+	if c := &r.Connections; r.Find == nil && c.Redialled == 0 && c.Lost > 0 && c.Lost == c.Opened && !r.Interrupted {
+		return fmt.Errorf("all %d connections were lost before the end; see the failures above", c.Opened)
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/pflag"
 
@@ -36,7 +37,7 @@ func (o *outcomeFlags) register(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.expect, "expect", nil, "exit with 4 unless this holds, as 'p99<20ms', 'loss==0' or 'errors<0.1%' (repeatable)")
 }
 
-// parse reads the expectations, before a run is spent on a mistyped one.
+// parse reads the expectations and looks where files go, before a run is spent on a mistyped one.
 func (o *outcomeFlags) parse() error {
 	for _, text := range o.expect {
 		e, err := loadtest.ParseExpectation(text)
@@ -44,6 +45,22 @@ func (o *outcomeFlags) parse() error {
 			return usageError{fmt.Errorf("--expect: %w", err)}
 		}
 		o.expected = append(o.expected, e)
+	}
+	return o.places()
+}
+
+// places refuses files that could not be written, before a run is spent on them.
+func (o *outcomeFlags) places() error {
+	for flag, name := range map[string]string{"out": o.out, "csv": o.csv, "html": o.html} {
+		if name == "" {
+			continue
+		}
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
+			return usagef("--%s %s: it is a folder; name a file in it", flag, name)
+		}
+		if info, err := os.Stat(filepath.Dir(name)); err != nil || !info.IsDir() {
+			return usagef("--%s %s: there is no folder %s; make it first", flag, name, filepath.Dir(name))
+		}
 	}
 	return nil
 }

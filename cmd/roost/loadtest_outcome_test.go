@@ -59,3 +59,14 @@ func TestLoadtestDiffExitsWith3WhenWorse(t *testing.T) {
 		}
 	}
 }
+
+func TestLoadtestWhoseServerDiesExitsWith1AndSaysWhy(t *testing.T) {
+	t.Parallel()
+	server, url := startEcho(t)
+	p := startRoost(t, nil, "loadtest", "echo", url, "--conns", "10", "--warmup", "0s", "--duration", "4s")
+	p.stderr.waitFor(t, "measure")
+	must(t, server.cmd.Process.Kill())
+	if code := p.wait(t); code != exitFailure || !strings.Contains(p.stderr.String(), "all 10 connections were lost") {
+		t.Errorf("exit code %d, stderr:\n%s", code, p.stderr)
+	}
+}

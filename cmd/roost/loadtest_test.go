@@ -119,7 +119,9 @@ func TestLoadtestUsageErrorsExitWith2(t *testing.T) {
 	}{
 		{[]string{"idel", url}, `no command "idel"; did you mean idle?`},
 		{[]string{"idle"}, "1 arg"},
-		{[]string{"idle", "http://127.0.0.1/"}, "ws://host:port/path"},
+		{[]string{"idle", "http://127.0.0.1/"}, "try ws://127.0.0.1/"},
+		{[]string{"idle", "127.0.0.1:8080/x"}, "try ws://127.0.0.1:8080/x"},
+		{[]string{"idle", "ftp://127.0.0.1/"}, "ws://host:port/path"},
 		{[]string{"idle", url, "--conns", "0"}, `--conns "0"`},
 		{[]string{"idle", url, "--source-ip", "127.0.0.9-127.0.0.2"}, "127.0.0.9-127.0.0.2"},
 		{[]string{"idle", url, "-H", "nonsense"}, `"nonsense"`},
@@ -134,8 +136,10 @@ func TestLoadtestUsageErrorsExitWith2(t *testing.T) {
 		{[]string{"echo", url, "--size", "3"}, "at least 20"},
 		{[]string{"echo", url, "--size", "26", "--text"}, "at least 27"},
 		{[]string{"find", "echo", url, "--procs", "2"}, "--procs 2: find runs in one process"},
-		{[]string{"slow", url, "--agents", "3"}, "--agents 3: slow runs in one process"},
-		{[]string{"broadcast", url, "--agents", "3"}, "--agents 3: broadcast runs in one process"},
+		{[]string{"find", "idle", url, "--agents", "3"}, "--agents 3: find runs in one process"},
+		{[]string{"broadcast", url, "--procs", "2", "--message", "{{.Seq}}", "--rate", "1"}, "run the broadcast in one"},
+		{[]string{"echo", url, "--out", "/nonexistent/run.json"}, "no folder /nonexistent"},
+		{[]string{"echo", url, "--html", "/"}, "it is a folder"},
 	} {
 		code, _, stderr := runRoost(t, nil, append([]string{"loadtest"}, c.args...)...)
 		if code != exitUsage || !strings.Contains(stderr, c.says) {
