@@ -83,6 +83,9 @@ func (p *peer) converse(stop <-chan bool) (times []time.Duration, err error) {
 		case <-tick.C:
 		}
 		began := time.Now()
+		if err = p.SetDeadline(began.Add(patience)); err != nil {
+			return times, err
+		}
 		if _, err = p.Write(message); err != nil {
 			return times, err
 		}

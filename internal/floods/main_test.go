@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,6 +49,8 @@ type settings struct {
 	Handshake, Closing      time.Duration
 	Deflate                 bool
 	Descriptors             uint64 // RLIMIT_NOFILE; 0 leaves it
+	MemoryBudget            int64
+	Buffers                 int // of each socket, in the kernel
 }
 
 // beVictim serves echoes until standard input ends.
@@ -67,7 +70,8 @@ func beVictim(text string) error {
 		MaxFragments: o.MaxFragments, HandshakeTimeout: o.Handshake, CloseTimeout: o.Closing,
 		Handler: engine.Handler{Message: func(c *engine.Conn, m engine.Message) { _ = c.Send(m.Opcode(), m.Data) }},
 	}
-	opts.Config.MaxConns = o.MaxConns
+	opts.SendBuffer, opts.RecvBuffer = o.Buffers, o.Buffers
+	opts.Config.MaxConns, opts.Config.MemoryBudget = o.MaxConns, o.MemoryBudget
 	opts.Config.Logger = slog.New(slog.DiscardHandler)
 	if o.Deflate {
 		opts.PerMessageDeflate = &engine.DeflateOptions{}
@@ -77,7 +81,44 @@ func beVictim(text string) error {
 		return err
 	}
 	fmt.Println(s.Addr())
-	return tell(s)
+	var p pressure
+	if o.MemoryBudget > 0 {
+		go p.watch(s)
+	}
+	return tell(s, &p)
+}
+
+// pressure is when the memory budget first paused, refused and closed somebody, counted
+// in looks at it; 0 is never.
+type pressure struct {
+	mu    sync.Mutex
+	looks pressed
+}
+
+type pressed struct{ Paused, Refused, Shed int }
+
+// watch looks until the process ends.
+func (p *pressure) watch(s *engine.Server) {
+	for look := 1; ; look++ {
+		m := s.Engine().Stats().Memory
+		p.mu.Lock()
+		for _, first := range []struct {
+			at *int
+			is bool
+		}{{&p.looks.Paused, m.Paused > 0}, {&p.looks.Refused, m.Refused > 0}, {&p.looks.Shed, m.Shed > 0}} {
+			if first.is && *first.at == 0 {
+				*first.at = look
+			}
+		}
+		p.mu.Unlock()
+		time.Sleep(time.Millisecond) // between looks
+	}
+}
+
+func (p *pressure) seen() pressed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.looks
 }
 
 // state is what the server says of itself, after a collection.
@@ -88,11 +129,13 @@ type state struct {
 	Panics     uint64
 	Goroutines int
 	Heap       uint64 // bytes of live objects
+	Memory     engine.MemoryStats
+	pressed
 }
 
 // tell answers each line of standard input with the server's state, and ends the
 // server with the last.
-func tell(s *engine.Server) error {
+func tell(s *engine.Server, p *pressure) error {
 	for {
 		if _, err := fmt.Scanln(new(string)); err != nil {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -104,7 +147,7 @@ func tell(s *engine.Server) error {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		st := s.Engine().Stats()
-		line, err := json.Marshal(state{st.Conns, st.Accepted, st.Rejected, st.Panics, runtime.NumGoroutine(), m.HeapAlloc})
+		line, err := json.Marshal(state{st.Conns, st.Accepted, st.Rejected, st.Panics, runtime.NumGoroutine(), m.HeapAlloc, st.Memory, p.seen()})
 		if err != nil {
 			return err
 		}

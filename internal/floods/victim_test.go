@@ -186,6 +186,7 @@ func (v *victim) recovered(limit string) {
 	f := v.until("all to be given back", func(f figures) bool {
 		return f.Conns == 0 && f.descriptors <= v.before.descriptors+1 && f.Goroutines <= v.before.Goroutines+workers
 	})
+	f = v.now() // its collection came before all were gone
 	if f.Heap > v.before.Heap+uint64(bound(rest)) {
 		v.t.Errorf("%d KiB of heap before, %d after", v.before.Heap>>10, f.Heap>>10)
 	}
