@@ -23,6 +23,7 @@ type kernel interface {
 
 	Listen(addr netip.AddrPort, o sock.Options) (int, error)
 	Accept(fd int) (int, netip.AddrPort, error)
+	Waits(fd int) bool
 	Read(fd int, p []byte) (int, error)
 	Write(fd int, p []byte) (int, error)
 	Writev(fd int, iov []sock.IOV) (int, error)
@@ -57,6 +58,7 @@ func (system) Since(t time.Time) time.Duration { return time.Since(t) }
 
 func (system) Listen(addr netip.AddrPort, o sock.Options) (int, error) { return sock.Listen(addr, o) }
 func (system) Accept(fd int) (int, netip.AddrPort, error)              { return sock.Accept(fd) }
+func (system) Waits(fd int) bool                                       { return sock.Waits(fd) }
 func (system) Read(fd int, p []byte) (int, error)                      { return sock.Read(fd, p) }
 func (system) Write(fd int, p []byte) (int, error)                     { return sock.Write(fd, p) }
 func (system) Writev(fd int, iov []sock.IOV) (int, error)              { return sock.Writev(fd, iov) }

@@ -115,6 +115,7 @@ func (in *listener) acceptSome() {
 	in.ready = in.ready && !in.closed
 	for i := 0; in.ready && i < acceptBatch; i++ {
 		in.acceptOne()
+		in.ready = in.ready && in.loop.sys.Waits(in.fd)
 	}
 }
 

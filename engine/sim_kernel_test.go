@@ -115,6 +115,12 @@ func (k *simKernel) Accept(fd int) (int, netip.AddrPort, error) {
 	return c.fd, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(1024+c.peer.id)), nil
 }
 
+// Waits may say so in vain (poll(2)), but never that nobody waits when somebody does.
+func (k *simKernel) Waits(fd int) bool {
+	s, err := k.get("poll", fd)
+	return err != nil || len(s.backlog) > 0 || k.w.chance(10)
+}
+
 // lose drops the connection at the head of the backlog.
 func (k *simKernel) lose(s *endpoint) {
 	c := s.backlog[0]

@@ -99,6 +99,12 @@ func accept(fd int) (int, unix.Sockaddr, error) {
 	}
 }
 
+// Waits reports whether a connection waits on the listener fd, or an error.
+func Waits(fd int) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	return err != nil || n > 0
+}
+
 // Close closes fd. The descriptor is gone whatever it returns (close(2)).
 func Close(fd int) error { return unix.Close(fd) }
 

@@ -27,6 +27,7 @@ func ConnectBuffered(_, _ netip.AddrPort, _ int) (int, error) {
 	return -1, errors.ErrUnsupported
 }
 func Accept(int) (int, netip.AddrPort, error) { return -1, netip.AddrPort{}, errors.ErrUnsupported }
+func Waits(int) bool                          { return false }
 func Read(int, []byte) (int, error)           { return 0, errors.ErrUnsupported }
 func Write(int, []byte) (int, error)          { return 0, errors.ErrUnsupported }
 func Writev(int, []IOV) (int, error)          { return 0, errors.ErrUnsupported }
