@@ -3,6 +3,7 @@
 // compare runs them in turn and draws the results. Run it from this folder:
 //
 //	go run ./compare
+//	go run ./clients   # what load generators cost
 //
 // It is a module of its own, so that the peers are no one else's dependencies.
 package bench
