@@ -26,7 +26,7 @@ type busSettings struct {
 }
 
 func (b *busSettings) register(f *pflag.FlagSet) {
-	f.StringVar(&b.bus, "bus", "embedded", "what joins servers and keeps history: embedded (NATS in this process), memory, or nats://`host:port`,…")
+	f.StringVar(&b.bus, "bus", "embedded", "`bus` that joins servers and keeps history: embedded (NATS in this process), memory, or nats://host:port,…")
 	f.StringVar(&b.data, "data", "", "`folder` for the history of --bus embedded; default: one below the user's state folder")
 	f.BoolVar(&b.sync, "data-sync", false, "have --bus embedded fsync each event with history before it is acknowledged")
 	f.StringVar(&b.nats.Credentials, "bus-creds", "", "`file` with the user's credentials for NATS, as nsc writes it")

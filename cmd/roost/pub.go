@@ -18,6 +18,9 @@ on this machine, and return when the server has taken it.`,
   ROOST_SECRET=… roost pub news hello --addr https://push.example.org --app-id app --key key`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if to.key != "" && (to.appID == "" || to.secret == "") {
+				return usagef("--key %q: publishing is signed: give the app's --app-id and ROOST_SECRET too", to.key)
+			}
 			c, err := to.client()
 			if err != nil {
 				return err
