@@ -77,7 +77,8 @@ func TestR9MemoryBudgetHolds(t *testing.T) {
 	if most-before > 4*budget && !raceEnabled {
 		t.Errorf("RSS grew by %d KiB", (most-before)>>10)
 	}
-	if st.Refused == 0 && st.Shed == 0 { // which of them is a matter of who is faster
+	// Which of them is a matter of who is faster; for sends, TestR9MemoryBudgetRefusesSends.
+	if st.Refused == 0 && st.Shed == 0 {
 		t.Error("nothing was refused, and nobody closed")
 	}
 	for _, c := range members {
@@ -191,6 +192,47 @@ func TestR9MemoryBudgetRefusesReplies(t *testing.T) {
 	if c.ReadyState() != Open || c.BufferedAmount() != before {
 		t.Error(c.ReadyState(), c.BufferedAmount(), before)
 	}
+}
+
+// What would have to wait is not sent while the budget is used up, and the connection
+// stays; what the kernel takes at once is sent.
+func TestR9MemoryBudgetRefusesSends(t *testing.T) {
+	t.Parallel()
+	const budget = 64 << 20
+	j := newJournal()
+	h := j.handler()
+	h.Drain = nil
+	s := serve(t, ServerOptions{Handler: h, SendBuffer: 8 << 10, Config: Config{MemoryBudget: budget, Loops: 1}})
+	p, blocked := j.opened(t, s)
+	reads, free := j.opened(t, s)
+	n, message := 0, make([]byte, 16<<10)
+	for ; !blocked.is(flagBlocked); n++ {
+		if err := blocked.Send(Binary, message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.e.loops[0].bytes.Hold(budget / 16 * 15)
+	var full *BudgetError
+	if err := blocked.Send(Binary, message); !errors.As(err, &full) || !errors.Is(err, ErrMemory) || full.Limit != budget || full.Used < budget/16*15 {
+		t.Errorf("Send to who doesn't read: %v", err)
+	}
+	if st := s.e.Stats().Memory; st.Refused != 1 || !st.Full {
+		t.Errorf("%+v", st)
+	}
+	if err := free.SendText("taken at once"); err != nil {
+		t.Errorf("Send to who reads: %v", err)
+	}
+	reads.want("text taken at once")
+	s.e.loops[0].bytes.Hold(-budget / 16 * 15)
+	if err := blocked.SendText("room again"); err != nil {
+		t.Error(err)
+	}
+	for range n {
+		if op, got, err := p.next(); err != nil || op != Binary || len(got) != len(message) {
+			t.Fatal(op, len(got), err)
+		}
+	}
+	p.want("text room again")
 }
 
 // A message that comes in part is held up while memory is short, and goes on after.
