@@ -100,7 +100,7 @@ func TestNetConnPushesBackBothWays(t *testing.T) {
 		}()
 		waits := func() bool {
 			n := written.Load()
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(50 * time.Millisecond) // what holds below holds for one that is only slow, too
 			return n > 0 && n == written.Load()
 		}
 		eventually(t, "the writer to wait", waits)

@@ -47,7 +47,7 @@ func TestDoctorsConstantsHoldAt15000(t *testing.T) {
 }
 
 // needsTheMachine skips where other tests run beside: the kernel's memory and the
-// processor's time are everybody's. .ci/run gives it the machine.
+// processor's time are everybody's, and .ci/run's machine may be another one.
 func needsTheMachine(t *testing.T) {
 	t.Helper()
 	if os.Getenv("ROOST_FIGURES") == "" || len(buildFlags) > 0 {
