@@ -20,3 +20,30 @@ func (d *driver) cpuSince(from, to cpuMark, measured time.Duration, messages uin
 	}
 	return server, client, client.Cores >= busy*float64(len(d.loops))
 }
+
+// merge sums: each process used processors of its own.
+func (c *CPU) merge(o *CPU, messages uint64) {
+	c.Time += o.Time
+	c.System += o.System
+	c.Cores += o.Cores
+	c.perMessage(messages)
+}
+
+func (c *CPU) perMessage(messages uint64) {
+	if c.PerMessage = 0; messages > 0 {
+		c.PerMessage = c.Time / time.Duration(messages)
+	}
+}
+
+// mergeCPU merges what the parts spent of the harness's CPU and of the server's;
+// all parts that see the server's see the same, so it counts once. messages are
+// those of all parts merged so far.
+func mergeCPU(client, otherClient *CPU, server **CPU, otherServer *CPU, messages uint64) {
+	client.merge(otherClient, messages)
+	if *server == nil {
+		*server = otherServer
+	}
+	if *server != nil {
+		(*server).perMessage(messages)
+	}
+}

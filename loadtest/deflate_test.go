@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	coder "github.com/coder/websocket"
@@ -78,4 +79,43 @@ func TestDeflateThatWasNotOfferedIsRefused(t *testing.T) {
 	if len(r.Failures) != 1 || r.Failures[0].Cause != "bad-accept" || r.Failures[0].Count != 2 {
 		t.Errorf("failures %+v, want 2 of bad-accept", r.Failures)
 	}
+}
+
+// counting hands a stream on, and counts what goes back.
+func counting(t *testing.T, to string) (addr string, count func() int64) {
+	var n atomic.Int64
+	url := rawServer(t, func(c *net.TCPConn) {
+		up, err := net.Dial("tcp", to)
+		if err != nil {
+			_ = c.Close()
+			return
+		}
+		go func() {
+			defer up.Close()
+			_, _ = io.Copy(up, c)
+		}()
+		go func() {
+			defer c.Close()
+			_, _ = io.Copy(c, io.TeeReader(up, countingWriter{&n}))
+		}()
+	})
+	return strings.TrimSuffix(strings.TrimPrefix(url, "ws://"), "/"), n.Load
+}
+
+type countingWriter struct{ n *atomic.Int64 }
+
+func (w countingWriter) Write(p []byte) (int, error) {
+	w.n.Add(int64(len(p)))
+	return len(p), nil
+}
+
+// extending puts an extension into the handshake that passes.
+type extending struct{ net.Conn }
+
+func (e extending) Write(p []byte) (int, error) {
+	head := strings.TrimSuffix(string(p), "\r\n") + "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n\r\n"
+	if _, err := e.Conn.Write([]byte(head)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }

@@ -184,27 +184,6 @@ func TestAnswersInPartsAreWhole(t *testing.T) {
 	}
 }
 
-// trickle writes each byte on its own.
-type trickle struct{ net.Conn }
-
-func (t trickle) Write(p []byte) (int, error) {
-	for i := range p {
-		if _, err := t.Conn.Write(p[i : i+1]); err != nil {
-			return i, err
-		}
-	}
-	return len(p), nil
-}
-
-func readFull(c net.Conn, p []byte) (n int, err error) {
-	for n < len(p) && err == nil {
-		var k int
-		k, err = c.Read(p[n:])
-		n += k
-	}
-	return n, err
-}
-
 func TestInterruptedRunReportsWhatWasMeasured(t *testing.T) {
 	url := serve(t, echoAll)
 	ctx, cancel := context.WithCancel(context.Background())

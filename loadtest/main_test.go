@@ -8,13 +8,11 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -213,41 +211,23 @@ func noFailures(t *testing.T, r *Report) {
 	}
 }
 
-// counting hands a stream on, and counts what goes back.
-func counting(t *testing.T, to string) (addr string, count func() int64) {
-	var n atomic.Int64
-	url := rawServer(t, func(c *net.TCPConn) {
-		up, err := net.Dial("tcp", to)
-		if err != nil {
-			_ = c.Close()
-			return
+// trickle writes each byte on its own.
+type trickle struct{ net.Conn }
+
+func (t trickle) Write(p []byte) (int, error) {
+	for i := range p {
+		if _, err := t.Conn.Write(p[i : i+1]); err != nil {
+			return i, err
 		}
-		go func() {
-			defer up.Close()
-			_, _ = io.Copy(up, c)
-		}()
-		go func() {
-			defer c.Close()
-			_, _ = io.Copy(c, io.TeeReader(up, countingWriter{&n}))
-		}()
-	})
-	return strings.TrimSuffix(strings.TrimPrefix(url, "ws://"), "/"), n.Load
-}
-
-type countingWriter struct{ n *atomic.Int64 }
-
-func (w countingWriter) Write(p []byte) (int, error) {
-	w.n.Add(int64(len(p)))
-	return len(p), nil
-}
-
-// extending puts an extension into the handshake that passes.
-type extending struct{ net.Conn }
-
-func (e extending) Write(p []byte) (int, error) {
-	head := strings.TrimSuffix(string(p), "\r\n") + "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n\r\n"
-	if _, err := e.Conn.Write([]byte(head)); err != nil {
-		return 0, err
 	}
 	return len(p), nil
+}
+
+func readFull(c net.Conn, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var k int
+		k, err = c.Read(p[n:])
+		n += k
+	}
+	return n, err
 }

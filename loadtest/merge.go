@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 )
 
 // Merge makes one report of those that the parts of one run gave ([Part]): counts
@@ -150,33 +149,6 @@ func joinFailures(mine, others []Failure) []Failure {
 	return mine
 }
 
-// merge sums: each process used processors of its own.
-func (c *CPU) merge(o *CPU, messages uint64) {
-	c.Time += o.Time
-	c.System += o.System
-	c.Cores += o.Cores
-	c.perMessage(messages)
-}
-
-func (c *CPU) perMessage(messages uint64) {
-	if c.PerMessage = 0; messages > 0 {
-		c.PerMessage = c.Time / time.Duration(messages)
-	}
-}
-
-// mergeCPU merges what the parts spent of the harness's CPU and of the server's;
-// all parts that see the server's see the same, so it counts once. messages are
-// those of all parts merged so far.
-func mergeCPU(client, otherClient *CPU, server **CPU, otherServer *CPU, messages uint64) {
-	client.merge(otherClient, messages)
-	if *server == nil {
-		*server = otherServer
-	}
-	if *server != nil {
-		(*server).perMessage(messages)
-	}
-}
-
 func (e *EchoReport) merge(o *EchoReport) error {
 	e.Rate += o.Rate
 	e.Measured = max(e.Measured, o.Measured)
@@ -205,45 +177,4 @@ func (i *IdleReport) merge(o *IdleReport) error {
 		i.Verified.Took = max(i.Verified.Took, v.Took)
 	}
 	return nil
-}
-
-// partMemory is the growth of memory that one part saw while all opened theirs.
-type partMemory struct {
-	memory   *Memory
-	standing int
-}
-
-// memoryOf finds the part that saw the server's memory, or else the kernel's.
-func memoryOf(parts []*Report) (found partMemory) {
-	for _, p := range parts {
-		if p.Idle == nil || p.Idle.Memory == nil {
-			continue
-		}
-		if m := p.Idle.Memory; found.memory == nil || found.memory.User == nil && m.User != nil {
-			found = partMemory{m, p.Idle.Standing}
-		}
-	}
-	return found
-}
-
-// of divides the growth by the connections of all parts.
-func (p partMemory) of(opened, standing int) *Memory {
-	m := p.memory
-	if m == nil || opened == 0 || standing == 0 {
-		return nil
-	}
-	if m.User != nil {
-		m.User = growth(m.User.Before, m.User.After, standing)
-	}
-	if m.UserOpened != nil {
-		m.UserOpened = growth(m.UserOpened.Before, m.UserOpened.After, opened)
-	}
-	if k := m.Kernel; k != nil {
-		smaller := float64(p.standing) / float64(standing)
-		k.PerConnection *= smaller
-		for i := range k.Caches {
-			k.Caches[i].PerConnection *= smaller
-		}
-	}
-	return m
 }
