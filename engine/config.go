@@ -30,7 +30,8 @@ type Config struct {
 	// ReadBuffer is the size in bytes of each worker's read buffer, and so the
 	// most that a connection's turn reads; 0 is 64 KiB.
 	ReadBuffer int
-	// MaxConns is the most connections at once; those above are answered 503.
+	// MaxConns is the most connections at once, with those that net/http took over
+	// from a Server's port; those above are answered 503.
 	// 0 is no limit but the descriptors.
 	MaxConns int
 	// MemoryBudget is the most bytes that connections may hold in all: outboxes, messages

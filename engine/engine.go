@@ -28,6 +28,7 @@ type Engine struct {
 	bridges    sync.Map     // of net.Conn that have one
 
 	conns  atomic.Int64  // descriptors held by connections, handshakes included
+	plain  atomic.Int64  // connections that net/http took over, which MaxConns counts too
 	next   atomic.Uint32 // round robin over loops
 	panics atomic.Uint64
 	budget budget

@@ -175,7 +175,7 @@ func (in *listener) admit(fd int, from netip.AddrPort) {
 		l = s.e.pick()
 	}
 	l.stats.accepted.Add(1)
-	if most := s.e.cfg.MaxConns; most > 0 && s.e.conns.Load() >= int64(most) || fd >= maxFDs {
+	if most := s.e.cfg.MaxConns; most > 0 && s.e.conns.Load()+s.e.plain.Load() >= int64(most) || fd >= maxFDs {
 		l.turnAway(fd, tooMany)
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -101,9 +102,16 @@ func (c *Conn) detach(read []byte) (net.Conn, error) {
 	if c.is(flagTLS) {
 		t := c.ext.tls
 		t.blocking = conn
-		return &readConn{Conn: t.conn, head: read, tls: t.conn}, nil
+		return c.loop.e.lend(&readConn{Conn: t.conn, head: read, tls: t.conn}), nil
 	}
-	return &readConn{Conn: conn, head: read}, nil
+	return c.loop.e.lend(&readConn{Conn: conn, head: read}), nil
+}
+
+// lend counts r among e's connections until it is closed.
+func (e *Engine) lend(r *readConn) *readConn {
+	e.plain.Add(1)
+	r.e = e
+	return r
 }
 
 // readConn is a connection of which some bytes were read before.
@@ -111,6 +119,17 @@ type readConn struct {
 	net.Conn
 	head []byte
 	tls  *tls.Conn // nil without TLS
+
+	e      *Engine // that counts it
+	closed atomic.Bool
+}
+
+// Close may be called again, and by several.
+func (r *readConn) Close() error {
+	if !r.closed.Swap(true) {
+		r.e.plain.Add(-1)
+	}
+	return r.Conn.Close()
 }
 
 type tlsKey struct{}

@@ -107,3 +107,33 @@ func TestPlainConnectionsLeaveTheEngine(t *testing.T) {
 	p.write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
 	p.wantBody(200, "GET /  <nil> true")
 }
+
+// A connection that net/http keeps alive counts against MaxConns until it ends, also
+// when it is upgraded after all.
+func TestPlainConnectionsCountAgainstMaxConns(t *testing.T) {
+	t.Parallel()
+	j := newJournal()
+	s := serve(t, ServerOptions{HTTP: web, Handler: j.handler(), Config: Config{MaxConns: 2}})
+	var peers []*peer
+	for range 2 {
+		p := connect(t, s)
+		p.write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+		p.wantBody(200, "GET /  <nil> true")
+		peers = append(peers, p)
+		eventually(t, "the engine to give it up", func() bool { return s.e.conns.Load() == 0 })
+	}
+	if res := connect(t, s).response(); res.StatusCode != http.StatusServiceUnavailable {
+		t.Fatal(res.Status)
+	}
+	peers[0].write([]byte(upgradeHead))
+	peers[0].switched()
+	j.want(t, "open")
+	eventually(t, "the upgraded one to count once", func() bool { return s.e.conns.Load() == 1 && s.e.plain.Load() == 1 })
+	if res := connect(t, s).response(); res.StatusCode != http.StatusServiceUnavailable {
+		t.Fatal(res.Status)
+	}
+	peers[1].fin()
+	eventually(t, "the other one to end", func() bool { return s.e.plain.Load() == 0 })
+	join(t, s)
+	j.want(t, "open")
+}

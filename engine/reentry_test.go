@@ -123,3 +123,32 @@ func TestR8EndedByItsOwnHandler(t *testing.T) {
 		})
 	}
 }
+
+// A server may be closed by a handler, also on the loop that accepts for it.
+func TestR8ServerClosedByItsOwnHandler(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{"Open", "Message", "Close"} {
+		t.Run(in, func(t *testing.T) {
+			modes(t, func(t *testing.T, cfg Config) {
+				closed := make(chan error, 1)
+				end := func(c *Conn, where string) {
+					if where == in {
+						closed <- c.Server().Close()
+					}
+				}
+				s := serve(t, ServerOptions{Config: cfg, Handler: Handler{
+					Open:    func(c *Conn, _ *Request) { end(c, "Open") },
+					Message: func(c *Conn, _ Message) { end(c, "Message") },
+					Close:   func(c *Conn, _ CloseCode, _ string) { end(c, "Close") },
+				}})
+				p := connect(t, s)
+				p.write([]byte(upgradeHead), frameOf(Text, "1"), closeOf(1000, ""))
+				p.fin()
+				if err := receive(t, closed, "Close"); err != nil {
+					t.Fatal(err)
+				}
+				receive(t, s.gone, "the end of all connections")
+			})
+		})
+	}
+}

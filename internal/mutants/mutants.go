@@ -39,7 +39,7 @@ var mutants = []mutant{
 	{"write: begin a short write again", "write.go", "	c.out.wrote(n, &c.loop.bytes)\n	c.out.settle", "	c.out.settle"},
 	{"write: forget that the kernel is full", "write.go", "		c.set(flagBlocked)\n", ""},
 	{"write: stay blocked when it is not", "turn.go", "		f &^= flagBlocked\n", ""},
-	{"write: do not watch for room", "write.go", "			c.loop.arm(c, c.out.since+c.policy.stall)\n		}\n	}\n	c.rearm()\n", "			c.loop.arm(c, c.out.since+c.policy.stall)\n		}\n	}\n"},
+	{"write: do not watch for room", "write.go", "	c.overBudget()\n	c.rearm()\n", "	c.overBudget()\n"},
 	{"outbox: count a chunk's bytes anew", "outbox.go", "			c.off += n\n", "			c.off = n\n"},
 	{"outbox: take a short write for a whole", "outbox.go", "		if n < want {\n			return syscall.EAGAIN\n		}\n", "		if n < want {\n			_ = syscall.EAGAIN\n			return nil\n		}\n"},
 	{"outbox: no Done at the end", "outbox.go", "		o.acks = append(o.acks, ack{c.done, err})\n", "		if err == nil {\n			o.acks = append(o.acks, ack{c.done, err})\n		}\n"},
