@@ -102,8 +102,12 @@ func (p *simPeer) sends() {
 	}
 	var err error
 	before, begun := c.BufferedAmount(), p.partial
+	own := 0 // what its last fragment has to wait behind
+	if c.out != nil {
+		own = c.out.size
+	}
 	if p.writer != nil {
-		begun = p.writer.partial
+		begun, own = p.writer.partial, before
 	}
 	if o.More || o.Done != nil {
 		err = c.SendWith(op, []byte(m.data), o)
@@ -114,6 +118,10 @@ func (p *simPeer) sends() {
 	if p.refused(err, len(m.data)) {
 		if o.Done != nil {
 			p.dones = p.dones[:len(p.dones)-1]
+		}
+		var full *OutboxError
+		if begun && errors.As(err, &full) && full.Queued > own {
+			w.fail("peer %d: what waits for the last fragment refuses it: %v", p.id, err)
 		}
 		p.unfinished(begun, err)
 		return
