@@ -110,6 +110,8 @@ func (c *Conn) dropOut() {
 	c.set(flagFailed) // what it still sends is dropped, and FIN follows
 	if c.unsent() > corkSize {
 		c.kill()
+		c.out.reset(&c.loop.bytes) // now: thousands may be before it in the run queue
+		c.unset(flagBlocked)
 	}
 	c.rearm()
 	c.kick(markRead)

@@ -224,22 +224,25 @@ func (o *outbox) reset(b *codec.Bytes) {
 	*o = outbox{chunks: o.chunks[:0], acks: o.acks}
 }
 
-// maxKeptChunks keeps one long queue's bookkeeping from staying.
-const maxKeptChunks = 256
+// listRoom is how many chunks an outbox has a list for before it grows: more than a turn
+// needs whose replies are each written from where they lie.
+const listRoom = 16
 
-// outboxes keeps empty outboxes of one loop. Any goroutine.
+// outboxes keeps empty outboxes of one loop, all with lists of the same length: what
+// one is charged for to the memory budget must not depend on who had it before, and
+// one long queue's list must not stay. Any goroutine.
 type outboxes struct{ p sync.Pool }
 
 func (p *outboxes) get() *outbox {
 	if o, _ := p.p.Get().(*outbox); o != nil {
 		return o
 	}
-	return new(outbox)
+	return &outbox{chunks: make([]chunk, 0, listRoom)}
 }
 
 // put takes an outbox that was reset.
 func (p *outboxes) put(o *outbox) {
-	if cap(o.chunks) <= maxKeptChunks {
+	if cap(o.chunks) == listRoom {
 		p.p.Put(o)
 	}
 }
