@@ -71,15 +71,14 @@ func TestR9MemoryBudgetHolds(t *testing.T) {
 	}
 	st := s.e.Stats().Memory
 	t.Logf("%d clients: %d KiB held at most, RSS from %d to %d KiB, %+v, %d sends refused", conns, held>>10, before>>10, most>>10, st, refused)
-	if held > budget+budget/2 { // what is sent while the loops are not run comes on top
+	if held > budget+budget/8 { // over 17/16 of it a sender closes its connection, with what it just added
 		t.Errorf("%d bytes were held, the budget is %d", held, budget)
 	}
 	if most-before > 4*budget && !raceEnabled {
 		t.Errorf("RSS grew by %d KiB", (most-before)>>10)
 	}
-	// Which of them is a matter of who is faster; for sends, TestR9MemoryBudgetRefusesSends.
-	if st.Refused == 0 && st.Shed == 0 {
-		t.Error("nothing was refused, and nobody closed")
+	if st.Refused == 0 || refused == 0 || st.Shed == 0 {
+		t.Error("nothing was refused, or nobody closed")
 	}
 	for _, c := range members {
 		c.Terminate()

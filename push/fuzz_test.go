@@ -60,6 +60,7 @@ func FuzzAPIBody(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	f.Cleanup(func() { s.Close() })
 	f.Fuzz(func(t *testing.T, body string, batch bool) {
 		path := "/apps/3/events"
 		if batch {
@@ -97,6 +98,7 @@ func FuzzAPIQuery(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	f.Cleanup(func() { s.Close() })
 	f.Fuzz(func(t *testing.T, name, query string) {
 		path := "/apps/3/channels/" + name
 		at := &url.URL{Path: path}

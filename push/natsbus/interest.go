@@ -3,6 +3,7 @@ package natsbus
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -34,6 +35,12 @@ const (
 	widen  = slots / 2
 	narrow = slots / 4
 )
+
+// overlap is how long what was listened to before is listened to beside what replaces it.
+// A NATS server finds out who is to get an event and then sends it, for each publisher
+// in a goroutine of its own. One that found the old subscription and then waited for a
+// processor would send to nobody, if that had ended meanwhile.
+const overlap = 2 * time.Second
 
 // join adds a channel to a slot. heard is as of push.Bus.Join.
 func (p *plain) join(n int) (heard <-chan struct{}) {
@@ -94,9 +101,10 @@ func (p *plain) subscribe(subject string) *wanted {
 }
 
 // replaceSlots ends the subscriptions to single slots once that to all of them
-// holds.
+// has held for a while.
 func (p *plain) replaceSlots(all *wanted) {
 	<-all.heard
+	p.rest()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.all != all || p.narrowing {
@@ -127,6 +135,15 @@ func (p *plain) replaceAll() {
 		}
 		p.mu.Unlock()
 		<-last.heard // and with it those before: they went the same way
+		p.rest()
+	}
+}
+
+// rest waits for the overlap, or for the end of the bus.
+func (p *plain) rest() {
+	select {
+	case <-p.quit:
+	case <-time.After(p.overlap):
 	}
 }
 

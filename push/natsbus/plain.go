@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/roost-ws/roost/push"
@@ -28,6 +29,7 @@ type plain struct {
 	deliver func(*push.Event)
 	queue   chan *nats.Msg
 	quit    chan struct{}
+	overlap time.Duration // the constant; shorter in tests
 	wg      sync.WaitGroup
 
 	id  uint64 // of this publisher
@@ -47,7 +49,7 @@ const queued = 1 << 16
 func startPlain(nc *nats.Conn, prefix string, log *slog.Logger, deliver func(*push.Event)) (*plain, error) {
 	p := &plain{
 		nc: nc, prefix: prefix, log: log, deliver: deliver, queue: make(chan *nats.Msg, queued), quit: make(chan struct{}),
-		id: rand.Uint64(), had: make(map[uint64]*[slots]uint64),
+		overlap: overlap, id: rand.Uint64(), had: make(map[uint64]*[slots]uint64),
 	}
 	if _, err := nc.ChanSubscribe(prefix+".every", p.queue); err != nil {
 		return nil, fmt.Errorf("subscribe: %w", err)

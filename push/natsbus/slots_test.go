@@ -32,6 +32,7 @@ func TestWhatIsPublishedAfterJoiningIsHeard(t *testing.T) {
 func TestChangingWhatIsHeardLosesAndRepeatsNothing(t *testing.T) {
 	s := startNATS(t, t.TempDir(), -1)
 	a, b := connect(t, natsbus.Options{URL: s.ClientURL()}), connect(t, natsbus.Options{URL: s.ClientURL()})
+	a.Hurry(5 * time.Millisecond)
 	r := listen(t, a, "steady")
 	done := make(chan int)
 	quit := make(chan struct{})
