@@ -77,8 +77,8 @@ func TestR9MemoryBudgetHolds(t *testing.T) {
 	if most-before > 4*budget && !raceEnabled {
 		t.Errorf("RSS grew by %d KiB", (most-before)>>10)
 	}
-	if st.Refused == 0 || refused == 0 || st.Shed == 0 {
-		t.Error("nothing was refused, or nobody closed")
+	if st.Refused == 0 || refused == 0 { // who is closed: TestR9MemoryBudgetShedsTheHeaviest
+		t.Error("nothing was refused")
 	}
 	for _, c := range members {
 		c.Terminate()
