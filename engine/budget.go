@@ -99,11 +99,23 @@ func (l *loop) weigh() {
 	if d := mine - l.weighed.Load(); -b.grain < d && d < b.grain {
 		return
 	}
-	used := b.used.Add(mine - l.weighed.Swap(mine))
+	b.used.Add(mine - l.weighed.Swap(mine))
+	for l.judge() {
+	}
+}
+
+// judge brings the level to where what is used wants it, one change at a time. It reports
+// whether to judge again: another loop may have added to what is used meanwhile, and
+// found the old level right.
+func (l *loop) judge() bool {
+	b := &l.e.budget
 	now := b.level.Load()
-	next := b.next(now, used)
-	if next == now || !b.level.CompareAndSwap(now, next) {
-		return
+	next := b.next(now, b.used.Load())
+	if next == now {
+		return false
+	}
+	if !b.level.CompareAndSwap(now, next) {
+		return true
 	}
 	if now == calm {
 		b.since.Store(l.e.now())
@@ -111,6 +123,7 @@ func (l *loop) weigh() {
 	for _, other := range l.e.loops {
 		other.wake() // to shed, or to read on
 	}
+	return true
 }
 
 // underBudget is a loop's part in the budget, once a step.

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/roost-ws/roost/codec"
@@ -232,6 +235,35 @@ func TestR9MemoryBudgetRefusesSends(t *testing.T) {
 		}
 	}
 	p.want("text room again")
+}
+
+// Two loops that get memory back at the same moment leave the level where the sum is: each
+// of them wants another one, and the first to say so must not have the last word.
+func TestR9MemoryBudgetEndsCalm(t *testing.T) {
+	t.Parallel()
+	s := serve(t, ServerOptions{Config: Config{MemoryBudget: minBudget, Loops: 2}})
+	held := []int{minBudget / 16 * 13, minBudget / 16 * 3}
+	for range 20_000 {
+		var wg sync.WaitGroup
+		var ready atomic.Int32
+		for i, l := range s.e.loops {
+			l.bytes.Hold(held[i])
+			l.weigh()
+		}
+		for i, l := range s.e.loops {
+			wg.Go(func() {
+				l.bytes.Hold(-held[i])
+				for ready.Add(1); ready.Load() < 2; {
+					runtime.Gosched()
+				}
+				l.weigh()
+			})
+		}
+		wg.Wait()
+		if level := s.e.budget.level.Load(); level != calm {
+			t.Fatalf("level %d with %d bytes in use", level, s.e.Stats().Memory.Used)
+		}
+	}
 }
 
 // A message that comes in part is held up while memory is short, and goes on after.

@@ -64,7 +64,7 @@ func short(err error) any {
 func (j *journal) want(t testing.TB, calls ...string) {
 	t.Helper()
 	for _, w := range calls {
-		if got := receive(t, j.calls, fmt.Sprintf("the call %q", w)); got != w {
+		if got := receive(t, j.calls, fmt.Sprintf("the call %.80q", w)); got != w {
 			t.Fatalf("call %.200q, want %.200q", got, w)
 		}
 	}

@@ -96,6 +96,6 @@ var mutants = []mutant{
 	{"budget: forget what was added up", "budget.go", "b.used.Add(mine - l.weighed.Swap(mine))", "b.used.Add(mine - l.weighed.Load())"},
 	{"budget: charge a list twice", "budgetconn.go", "		o.charged = n\n", ""},
 	{"budget: keep a window's charge", "turn.go", "		c.ext.deflate.end(&l.bytes)\n", ""},
-	{"budget: close and keep half a message", "budgetconn.go", "			in.dec.Reset(&c.loop.bytes)\n", ""},
+	{"budget: close and keep half a message", "inbound.go", "	in.dec.Reset(&c.loop.bytes)\n", ""},
 	{"budget: keep a turn that only looked", "budgetconn.go", "	if !c.work.CompareAndSwap(held, 0) {\n		c.loop.requeue(c)\n	}\n", ""},
 }
