@@ -204,6 +204,19 @@ func run(t *testing.T, s interface {
 	return r
 }
 
+// calmly is for figures that other work on the machine would change: it measures again while
+// the harness tells that it was held up itself.
+func calmly(t *testing.T, measure func() *Report) (r *Report) {
+	t.Helper()
+	for range 4 {
+		if r = measure(); r.Harness.Lag.P99 < 50*time.Millisecond {
+			return r
+		}
+		t.Logf("loops woke %v late at p99: once more", r.Harness.Lag.P99)
+	}
+	return r
+}
+
 func noFailures(t *testing.T, r *Report) {
 	t.Helper()
 	if len(r.Failures) > 0 {

@@ -22,6 +22,7 @@ func TestResumingLosesAndRepeatsNothing(t *testing.T) {
 	through := cutter(t, base.Host)
 	c := dial(t, "http://"+through.addr, func(o *client.Options) { o.MinBackoff = time.Millisecond })
 	const events = 3000
+	ahead := make(chan struct{}, 500) // events on their way: what a replay may fill of the outbox has room for twice as many
 	got, subscribed := make(chan int, events+1), make(chan string, 1000)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -43,6 +44,11 @@ func TestResumingLosesAndRepeatsNothing(t *testing.T) {
 	next(t, "subscription", subscribed)
 	go func() {
 		for i := range events {
+			select {
+			case ahead <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
 			if err := p.Publish(ctx, pushEvent("kept-a", fmt.Sprint(i))); err != nil {
 				t.Error(err)
 				return
@@ -57,6 +63,7 @@ func TestResumingLosesAndRepeatsNothing(t *testing.T) {
 		if n := next(t, "event", got); n != want {
 			t.Fatalf("got %d, want %d", n, want)
 		}
+		<-ahead
 	}
 	if n := through.cuts.Load(); n < 5 {
 		t.Errorf("only %d connections were cut", n)
