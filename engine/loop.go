@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,9 +99,6 @@ func (l *loop) wait() (int, error) {
 	if l.busy() {
 		return l.poll.Poll(l.events)
 	}
-	// Those whom the loop gave work to run first: what they do is often answered at once,
-	// to park costs more than to look a moment later, and then no work is left to look out for.
-	runtime.Gosched()
 	return l.poll.Wait(l.events, l.until())
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"syscall"
 	"time"
 	"unsafe"
@@ -88,10 +89,13 @@ func (s *selector) wait(events []Event, until time.Time) (n int, woken bool, err
 		s.raw = make([]unix.EpollEvent, len(events))
 	}
 	s.raw = s.raw[:len(events)]
-	if until == now {
-		n, err = s.poll()
-	} else {
-		n, err = s.park(until)
+	if n, err = s.poll(); n == 0 && err == nil && until != now {
+		// Those whom the caller gave work to run first: what they do is often answered at once, and to park and be
+		// found ready by Go's poller costs more than both calls here.
+		runtime.Gosched()
+		if n, err = s.poll(); n == 0 && err == nil {
+			n, err = s.park(until)
+		}
 	}
 	n, woken = s.translate(events, s.raw[:n])
 	return n, woken, err
@@ -114,9 +118,9 @@ func (s *selector) poll() (int, error) {
 
 // park blocks the goroutine until poll finds something or the deadline comes.
 //
-// An event between the empty poll and the park is not lost: RawConn.Read first clears what Go's poller knew
-// of the descriptor, then calls ready, and parks only if nothing was noted since the clearing. So a poll
-// before the call would save nothing.
+// An event between the last empty poll and the park is not lost: RawConn.Read first clears what Go's poller
+// knew of the descriptor, then calls ready, and parks only if nothing was noted since the clearing. That is
+// why the poll that wait made just before does not save the one here.
 //
 // While goroutines keep every processor busy without a break, Go looks at its poller only every 10 ms; then
 // a parked Wait returns that late.
@@ -128,10 +132,7 @@ func (s *selector) park(until time.Time) (int, error) {
 		s.until = until
 	}
 	s.n, s.err = 0, nil
-	switch err := s.conn.Read(s.ready); {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return s.poll() // a deadline that has passed before the call fails it without a look
-	case err != nil:
+	if err := s.conn.Read(s.ready); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return 0, fmt.Errorf("epoll park: %w", err)
 	}
 	return s.n, s.err
