@@ -54,7 +54,7 @@ func TestFindEndsWhereTheServersQueueGrows(t *testing.T) {
 		}
 	})
 	f := Find{Options: Options{URL: url, Conns: 100, Loops: 2}, Scenario: "echo", Objective: objective(t, "p50<50ms"), From: 150, To: 1e5, Precision: 0.3, Duration: 500 * time.Millisecond}
-	r := runFind(t, f)
+	r := calmly(t, func() *Report { return run(t, f) }).Find
 	// Half a second at 1,200 a second leaves 100 ms of queue, 50 ms in the middle.
 	if r.Found < 300 || r.Found > 1600 || r.Ended == "limit" || r.Ended == "failures" {
 		t.Errorf("found %v, ended by %s (%s); want about 1,000: %+v", r.Found, r.Ended, r.Why, r.Steps)

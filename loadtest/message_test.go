@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -112,8 +113,10 @@ func TestEchoOfTemplatesComparesEveryByte(t *testing.T) {
 	if r.Echo.Messages == 0 || r.Echo.Unanswered != 0 || r.Echo.Message != userMessage || r.Echo.Latency.Count != int64(r.Echo.Messages) {
 		t.Errorf("%+v", r.Echo)
 	}
+	mu.Lock()
 	damage = true
 	clear(next)
+	mu.Unlock()
 	r = runEcho(t, e)
 	if len(r.Failures) != 1 || r.Failures[0].Cause != "corrupt" || r.Failures[0].Count != 4 || !strings.Contains(r.Failures[0].Example, "message 3") {
 		t.Errorf("failures %+v, want 4 × corrupt", r.Failures)
@@ -124,6 +127,12 @@ func TestLinesOfAFileTakeTurns(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	seen := map[string]int{}
+	taken := func() map[string]int {
+		mu.Lock()
+		defer mu.Unlock()
+		defer clear(seen)
+		return maps.Clone(seen)
+	}
 	url := serve(t, func(c *websocket.Conn) {
 		for {
 			kind, p, err := c.ReadMessage()
@@ -141,18 +150,19 @@ func TestLinesOfAFileTakeTurns(t *testing.T) {
 	m, err := ReadMessages(strings.NewReader("one\r\ntwo\n\nthree"), false)
 	must(t, err)
 	noFailures(t, runEcho(t, Echo{Options: Options{URL: url, Conns: 3}, Message: m, Rate: 600, Duration: measured}))
-	if n := seen["one"]; len(seen) != 3 || n < 20 || n != seen["two"] && n > seen["two"]+3 || n > seen["three"]+3 {
-		t.Errorf("the server saw %v, want as many of each", seen)
+	first := taken()
+	if n := first["one"]; len(first) != 3 || n < 20 || n != first["two"] && n > first["two"]+3 || n > first["three"]+3 {
+		t.Errorf("the server saw %v, want as many of each", first)
 	}
 	whole := "\x00{{.Seq}}\n\xff"
 	m, err = ReadMessages(strings.NewReader(whole), true)
 	must(t, err)
-	clear(seen)
 	c := Churn{Options: Options{URL: url, Conns: 3}, Message: m, Echo: true, Lifetime: 20 * time.Millisecond, Duration: measured}
 	r := runChurn(t, c)
 	noFailures(t, r)
-	if len(seen) != 1 || seen[whole] == 0 || r.Churn.Echo.Messages == 0 {
-		t.Errorf("the server saw %v, want the file as it is; %+v", seen, r.Churn.Echo)
+	second := taken()
+	if len(second) != 1 || second[whole] == 0 || r.Churn.Echo.Messages == 0 {
+		t.Errorf("the server saw %v, want the file as it is; %+v", second, r.Churn.Echo)
 	}
 }
 

@@ -137,15 +137,15 @@ func TestBroadcastInPartsTellsFirstMedianAndLastOfAll(t *testing.T) {
 
 func TestSlowReadersOfAllPartsAreTold(t *testing.T) {
 	t.Parallel()
-	const conns, rate = 21, 100
-	whole := inParts(t, Options{URL: queues(t, 40), Conns: conns}, func(ctx context.Context, o Options) (*Report, error) {
-		return Slow{Options: o, Share: 0.2, Rate: rate, Size: 8 << 10, Warmup: 300 * time.Millisecond, Duration: time.Second}.Run(ctx)
+	const conns, rate, seconds = 21, 100, 2
+	whole := inParts(t, Options{URL: queues(t, 120), Conns: conns}, func(ctx context.Context, o Options) (*Report, error) {
+		return Slow{Options: o, Share: 0.2, Rate: rate, Size: 8 << 10, Warmup: 300 * time.Millisecond, Duration: seconds * time.Second}.Run(ctx)
 	})
 	r := whole.Slow
 	if r.Slow != 4 || r.Disconnected != 4 || len(r.Cuts) != 1 || r.Cuts[0] != (SlowCut{"closed-by-server-1008", 4}) {
 		t.Errorf("%d slow, %d disconnected, %+v; want 4 with 1008", r.Slow, r.Disconnected, r.Cuts)
 	}
-	if r.Baseline.Fast != conns || r.Loaded.Fast != conns-4 || r.Baseline.Lost+r.Loaded.Lost != 0 || r.Baseline.Messages != conns*rate || r.Loaded.Messages != (conns-4)*rate {
+	if r.Baseline.Fast != conns || r.Loaded.Fast != conns-4 || r.Baseline.Lost+r.Loaded.Lost != 0 || r.Baseline.Messages != conns*rate*seconds || r.Loaded.Messages != (conns-4)*rate*seconds {
 		t.Errorf("baseline %+v, loaded %+v; want %d and %d that miss nothing", r.Baseline, r.Loaded, conns, conns-4)
 	}
 }

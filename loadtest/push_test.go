@@ -115,7 +115,7 @@ func TestPushBatchesWhatIsDueTogether(t *testing.T) {
 
 func TestPushPublishesClientEventsToAllButTheSender(t *testing.T) {
 	t.Parallel()
-	s := &pusherServer{}
+	s := &pusherServer{activity: 1}
 	r, all := runPush(t, servePusher(t, s), 12, Push{Pusher: Pusher{Rate: 200, Channels: 3, Presence: 0.4, Client: true}, Warmup: 500 * time.Millisecond, Duration: 500 * time.Millisecond})
 	noFailures(t, all)
 	s.mu.Lock()

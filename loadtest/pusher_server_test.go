@@ -3,6 +3,7 @@
 package loadtest
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/md5"
 	"crypto/sha256"
@@ -37,6 +38,8 @@ type pusherServer struct {
 	// resume, when not nil, has the server keep history. It is called with the number of the resumption and
 	// the events missed, numbered by channel; it returns which are sent, and whether that is said to be all.
 	resume func(resumption int, missed []int) (replay []int, recovered bool)
+
+	activity int // seconds; 0 = 30, so that a busy machine makes nobody silent
 
 	mu       sync.Mutex
 	sockets  int
@@ -74,7 +77,7 @@ func (s *pusherServer) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.sockets++
 	id := fmt.Sprintf("1.%d", s.sockets)
-	s.write(c, fmt.Sprintf(`{"event":"pusher:connection_established","data":"{\"socket_id\":\"%s\",\"activity_timeout\":1}"}`, id))
+	s.write(c, fmt.Sprintf(`{"event":"pusher:connection_established","data":"{\"socket_id\":\"%s\",\"activity_timeout\":%d}"}`, id, cmp.Or(s.activity, 30)))
 	s.mu.Unlock()
 	for {
 		var f struct {

@@ -137,7 +137,9 @@ func TestSlowTellsWhatTheFastOnesSuffer(t *testing.T) {
 			}
 		}
 	})
-	r := runSlow(t, Slow{Options: Options{URL: delayed, Conns: 10}, Share: 0.1, Rate: 8, Size: 100, Duration: 500 * time.Millisecond})
+	r := calmly(t, func() *Report {
+		return run(t, Slow{Options: Options{URL: delayed, Conns: 10}, Share: 0.1, Rate: 8, Size: 100, Duration: 500 * time.Millisecond})
+	}).Slow
 	if r.Baseline.Latency.P50 >= pause || r.Loaded.Latency.P50 < pause || r.FastP99Ratio != float64(r.Loaded.Latency.P99)/float64(r.Baseline.Latency.P99) {
 		t.Errorf("baseline %+v, loaded %+v, ratio %v; want %v more", r.Baseline.Latency, r.Loaded.Latency, r.FastP99Ratio, pause)
 	}

@@ -122,7 +122,7 @@ func TestConnectionsOfAServerThatFallsSilentGoToTheNext(t *testing.T) {
 		echoAll(c)
 	})
 	two := serve(t, echoAll)
-	r, all := runStorm(t, one, 20, Storm{Options: Options{More: []string{two}}, Server: true, Ping: 500 * time.Millisecond,
+	r, all := runStorm(t, one, 20, Storm{Options: Options{More: []string{two}}, Server: true, Ping: 1500 * time.Millisecond,
 		Kill: func() error { stopped.Store(true); return nil }})
 	silent := 0
 	for _, f := range all.Failures {
