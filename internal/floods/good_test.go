@@ -27,7 +27,7 @@ const (
 	// goodLimit is what the round trips of good clients have to stay under, at p99;
 	// fullLimit where the flood itself takes all processors, as its peers do here.
 	goodLimit = 50 * time.Millisecond
-	fullLimit = 100 * time.Millisecond
+	fullLimit = 150 * time.Millisecond
 	// alone, set in the environment, says that nothing else runs on this machine: only
 	// then can a flood be told from its neighbours, who would suffer from it too.
 	alone = "ROOST_FLOODS_ALONE"

@@ -56,7 +56,7 @@ func TestMemoryBudgetHoldsAgainstThoseWhoNeverRead(t *testing.T) {
 			break
 		}
 	}
-	st := v.until("the heaviest to be closed", func(f figures) bool { return f.Memory.Shed > 0 })
+	st := v.until("the heaviest to be closed, and a look that saw it", func(f figures) bool { return f.Shed > 0 })
 	stop()
 	p99 := g.served(patience) // that they are answered is what counts here
 	away := refused()
