@@ -82,6 +82,7 @@ func (p *simPeer) unfinished(begun bool, err error) {
 func (p *simPeer) endWriter() {
 	wr := p.writer
 	p.writer = nil
+	open := p.c.ReadyState() == Open
 	err := wr.w.Close()
 	p.w.log("peer %d: the writer's Close: %v", p.id, err)
 	switch {
@@ -94,8 +95,10 @@ func (p *simPeer) endWriter() {
 	default:
 		p.want = append(p.want, wr.m)
 	}
-	if err != nil && p.c.ReadyState() != Open {
-		wr.behind, wr.partial = nil, false // given up with the connection
+	// What waited is given up with the connection, but for one that ended because of it:
+	// some of that was sent before.
+	if err != nil && p.c.ReadyState() != Open && !(open && wr.failed) {
+		wr.behind, wr.partial = nil, false
 	}
 	p.want = append(p.want, wr.behind...)
 	if p.partial = wr.partial; p.partial {

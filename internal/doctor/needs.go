@@ -18,7 +18,7 @@ const (
 	// the poller's entry.
 	KernelBytes = 4_000
 	// BaseBytes is a server process without connections.
-	BaseBytes = 16 << 20
+	BaseBytes = 24 << 20
 
 	// HeartbeatCost is a ping and its pong: a write, an event, a read.
 	HeartbeatCost = 12 * time.Microsecond

@@ -17,9 +17,9 @@ import (
 // the server is elsewhere, so 20,000 descriptors a process allow 15,000 and more.
 const conns = "ROOST_FLOODS_CONNS"
 
-// Clients by the thousand ask for echoes that they do not read. The server pauses them,
-// then refuses, then closes the heaviest, in that order; it stays within its budget, and
-// who reads is answered all the while.
+// Clients by the thousand ask for echoes that they do not read. The server pauses them
+// before it refuses anybody and closes the heaviest; it stays within its budget, and who
+// reads is answered all the while.
 func TestMemoryBudgetHoldsAgainstThoseWhoNeverRead(t *testing.T) {
 	n := 2000
 	if text := os.Getenv(conns); text != "" {
@@ -61,12 +61,9 @@ func TestMemoryBudgetHoldsAgainstThoseWhoNeverRead(t *testing.T) {
 	p99 := g.served(patience) // that they are answered is what counts here
 	away := refused()
 	m := v.now().Memory
-	// Between these two, who is refused is a matter of who asks in that moment.
-	if st.Paused == 0 || st.Refused < st.Paused || st.Shed < st.Paused {
-		t.Errorf("paused at look %d, refused at %d, closed at %d: want pauses first, and all of them", st.Paused, st.Refused, st.Shed)
-	}
-	if away == 0 {
-		t.Error("nobody was turned away")
+	// Pausing may be enough to stay below what refuses; after a while the heaviest are closed even so.
+	if st.Paused == 0 || st.Shed < st.Paused || st.Refused != 0 && st.Refused < st.Paused {
+		t.Errorf("paused at look %d, refused at %d, closed at %d: want pauses first, and an end", st.Paused, st.Refused, st.Shed)
 	}
 	// The collector lets the heap grow to twice of what lives, and the connections
 	// themselves are not in the budget.
