@@ -266,6 +266,27 @@ func TestR9MemoryBudgetEndsCalm(t *testing.T) {
 	}
 }
 
+// Workers by the dozen have handlers that block; most of them leave when those return.
+func TestR9MemoryBudgetGetsBackWhatWorkersHeld(t *testing.T) {
+	t.Parallel()
+	const blocked = 4 * keptScratches
+	var inside atomic.Int32
+	wake := make(chan bool)
+	s := serve(t, ServerOptions{
+		Handler: Handler{Message: func(*Conn, Message) { inside.Add(1); <-wake }},
+		Config:  Config{MemoryBudget: minBudget, Loops: 1},
+	})
+	for range blocked {
+		join(t, s).text("")
+	}
+	eventually(t, "all handlers to block", func() bool { return inside.Load() == blocked })
+	if used := s.e.Stats().Memory.Used; used < blocked*corkSize {
+		t.Errorf("%d bytes in use by %d workers", used, blocked)
+	}
+	close(wake)
+	eventually(t, "workers to leave", func() bool { return s.e.Stats().Memory.Used <= (keptScratches+1)*corkSize })
+}
+
 // A message that comes in part is held up while memory is short, and goes on after.
 func TestR9MemoryBudgetPausesWhoHoldsSome(t *testing.T) {
 	t.Parallel()

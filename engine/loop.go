@@ -58,7 +58,7 @@ func newLoop(e *Engine, index int) (*loop, error) {
 	l.now.Store(e.now())
 	l.wheel.at = e.now()
 	if e.workers != nil {
-		l.queue = pool.NewQueue(e.workers, l.newScratch, (*scratch).turn)
+		l.queue = pool.NewQueue(e.workers, l.newScratch, l.discard, (*scratch).turn)
 	} else {
 		l.scratch = l.newScratch()
 	}

@@ -115,14 +115,13 @@ func (l *loop) lent() int {
 	if l.scratch != nil {
 		n -= len(l.scratch.out.chunks)
 	} else if n > 0 {
-		// Each worker has one; how many there were, only the pool knows.
-		n = max(0, n-maxTestWorkers)
+		n = max(0, n-keptScratches)
 	}
 	return n
 }
 
-// maxTestWorkers is more than the workers of any test that checks for leaks.
-const maxTestWorkers = 70
+// keptScratches is how many scratches, with a slice each, a run queue keeps for workers to come.
+const keptScratches = 16
 
 // receive waits for a value.
 func receive[T any](t testing.TB, ch <-chan T, what string) T {

@@ -25,6 +25,13 @@ func (l *loop) newScratch() *scratch {
 	return &scratch{buf: make([]byte, l.e.cfg.ReadBuffer), out: l.newCork()}
 }
 
+// discard gives back what a scratch holds, which no worker will use again. After a turn
+// its outbox is empty, but for room.
+func (l *loop) discard(s *scratch) {
+	s.out.reset(&l.bytes)
+	l.outs.put(s.out)
+}
+
 // turn lets c do what its marks ask for, and queues it again when more came
 // meanwhile or is left. The caller holds c (R2).
 func (s *scratch) turn(c *Conn) {

@@ -39,7 +39,7 @@ func BenchmarkHandOff(b *testing.B) {
 		b.Run(fmt.Sprintf("queue/batch=%d", size), func(b *testing.B) {
 			var done atomic.Int64
 			w := open(b, Options{})
-			q := NewQueue(w, newScratch, func(*scratch, *task) { done.Add(1) })
+			q := NewQueue(w, newScratch, nil, func(*scratch, *task) { done.Add(1) })
 			handOff(b, size, &done, q.Submit)
 		})
 	}
@@ -83,7 +83,7 @@ func BenchmarkHandOff(b *testing.B) {
 func BenchmarkTick(b *testing.B) {
 	w := open(b, Options{})
 	for range 4 {
-		NewQueue(w, newScratch, runTask)
+		NewQueue(w, newScratch, nil, runTask)
 	}
 	sched := schedSamples()
 	b.ReportAllocs()
@@ -99,7 +99,7 @@ func BenchmarkWake(b *testing.B) {
 		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
 			var done atomic.Int64
 			w := open(b, Options{})
-			q := NewQueue(w, newScratch, func(*scratch, *task) { done.Add(1) })
+			q := NewQueue(w, newScratch, nil, func(*scratch, *task) { done.Add(1) })
 			batch := tasks(size, nil)
 			b.ReportAllocs()
 			b.ResetTimer()

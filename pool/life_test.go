@@ -18,7 +18,7 @@ func TestPanicIsContained(t *testing.T) {
 			told.Store(v)
 		}
 	}})
-	q := NewQueue(w, newScratch, runTask)
+	q := NewQueue(w, newScratch, nil, runTask)
 	q.Push(&task{do: func() { panic("boom") }})
 	after := &task{}
 	q.Push(after)
@@ -33,7 +33,7 @@ func TestPanicIsContained(t *testing.T) {
 
 func TestGoexitCostsOneWorker(t *testing.T) {
 	w := open(t, Options{})
-	q := NewQueue(w, newScratch, runTask)
+	q := NewQueue(w, newScratch, nil, runTask)
 	after := &task{}
 	q.Submit([]*task{{do: runtime.Goexit}, after})
 	until(t, "the next task ran", func() bool { return after.ran.Load() == 1 })
@@ -44,7 +44,7 @@ func TestGoexitCostsOneWorker(t *testing.T) {
 
 func TestCloseDrains(t *testing.T) {
 	w := open(t, Options{})
-	q := NewQueue(w, newScratch, runTask)
+	q := NewQueue(w, newScratch, nil, runTask)
 	all := tasks(50, func() { time.Sleep(time.Millisecond) })
 	q.Submit(all)
 	shut(t, w)
@@ -64,8 +64,8 @@ func TestCloseDrains(t *testing.T) {
 func TestCloseNamesWhoStillRuns(t *testing.T) {
 	w := open(t, Options{})
 	g := newGate(t)
-	q := NewQueue(w, newScratch, runTask)
-	NewQueue(w, newScratch, runTask)
+	q := NewQueue(w, newScratch, nil, runTask)
+	NewQueue(w, newScratch, nil, runTask)
 	q.Submit(tasks(3, g.wait))
 	until(t, "three handlers block", func() bool { return g.inside.Load() == 3 })
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Millisecond)
@@ -78,8 +78,8 @@ func TestCloseNamesWhoStillRuns(t *testing.T) {
 
 func TestScratchIsReused(t *testing.T) {
 	w := open(t, Options{})
-	var made atomic.Int32
-	q := NewQueue(w, func() *scratch { made.Add(1); return newScratch() }, runTask)
+	var made, gone atomic.Int32
+	q := NewQueue(w, func() *scratch { made.Add(1); return newScratch() }, func(*scratch) { gone.Add(1) }, runTask)
 	for range 20 {
 		x := &task{}
 		q.Push(x)
@@ -95,8 +95,16 @@ func TestScratchIsReused(t *testing.T) {
 		g.open()
 		until(t, "the queue is idle again", func() bool { return w.Stats().Running == 1 && w.Stats().Busy == 0 })
 	}
-	if made.Load() > keptScratches {
-		t.Errorf("%d scratches for bursts of 8 workers", made.Load())
+	if made.Load() > keptScratches || gone.Load() != 0 {
+		t.Errorf("%d scratches for bursts of 8 workers, %d discarded", made.Load(), gone.Load())
+	}
+	g := newGate(t)
+	q.Submit(tasks(4*keptScratches, g.wait))
+	until(t, "a larger burst blocks", func() bool { return g.inside.Load() == 4*keptScratches })
+	g.open()
+	until(t, "the queue is idle again", func() bool { return w.Stats().Running == 1 && w.Stats().Busy == 0 })
+	if left := made.Load() - gone.Load(); left < keptScratches || left > keptScratches+1 {
+		t.Errorf("%d of %d scratches were not discarded; %d are kept, and one is with the warm worker", left, made.Load(), keptScratches)
 	}
 }
 
@@ -105,7 +113,7 @@ func TestIdleHoldsOneGoroutineAQueue(t *testing.T) {
 	before := runtime.NumGoroutine()
 	w := open(t, Options{})
 	for range warm {
-		q, x := NewQueue(w, newScratch, runTask), &task{}
+		q, x := NewQueue(w, newScratch, nil, runTask), &task{}
 		q.Push(x)
 		until(t, "the task ran", func() bool { return x.ran.Load() == 1 })
 	}
@@ -119,7 +127,7 @@ func TestIdleHoldsOneGoroutineAQueue(t *testing.T) {
 func TestTwoWorkersShareNothing(t *testing.T) {
 	a, b := open(t, Options{Max: 1}), open(t, Options{Max: 1})
 	g := newGate(t)
-	qa, qb := NewQueue(a, newScratch, runTask), NewQueue(b, newScratch, runTask)
+	qa, qb := NewQueue(a, newScratch, nil, runTask), NewQueue(b, newScratch, nil, runTask)
 	qa.Submit(tasks(5, g.wait))
 	until(t, "a is full", func() bool { return g.inside.Load() == 1 })
 	x := &task{do: func() { panic("b's") }}
@@ -133,7 +141,7 @@ func TestTwoWorkersShareNothing(t *testing.T) {
 
 func TestMemoryIsGivenBack(t *testing.T) {
 	w := open(t, Options{})
-	q := NewQueue(w, newScratch, runTask)
+	q := NewQueue(w, newScratch, nil, runTask)
 	x := &task{}
 	gone := weak.Make(x)
 	q.Push(x)

@@ -70,7 +70,7 @@ func TestOneWorkerKeepsTheOrder(t *testing.T) {
 	w := open(t, Options{Max: 1})
 	var got []int
 	var n atomic.Int32
-	q := NewQueue(w, newScratch, func(_ *scratch, x *task) {
+	q := NewQueue(w, newScratch, nil, func(_ *scratch, x *task) {
 		got = append(got, x.seq)
 		n.Add(1)
 	})
@@ -90,7 +90,7 @@ func TestOneWorkerKeepsTheOrder(t *testing.T) {
 
 func TestSubmitCopiesTheBatch(t *testing.T) {
 	w := open(t, Options{})
-	q := NewQueue(w, newScratch, runTask)
+	q := NewQueue(w, newScratch, nil, runTask)
 	first, second := tasks(64, nil), tasks(64, nil)
 	batch := append([]*task(nil), first...)
 	q.Submit(batch)
@@ -110,7 +110,7 @@ func TestSubmitCopiesTheBatch(t *testing.T) {
 func TestEachTaskRunsOnce(t *testing.T) {
 	w := open(t, Options{Max: 16})
 	const submitters, batches, size = 4, 300, 17
-	q := NewQueue(w, newScratch, runTask)
+	q := NewQueue(w, newScratch, nil, runTask)
 	all := tasks(submitters*batches*size, nil)
 	for i, x := range all {
 		if i%97 == 0 {
@@ -148,7 +148,7 @@ func TestPushFromRunGoesToTheTail(t *testing.T) {
 	var q *Queue[*task, scratch]
 	var got []int
 	var n atomic.Int32
-	q = NewQueue(w, newScratch, func(_ *scratch, x *task) {
+	q = NewQueue(w, newScratch, nil, func(_ *scratch, x *task) {
 		got = append(got, x.seq)
 		if n.Add(1) <= 3 {
 			q.Push(x)

@@ -6,7 +6,7 @@ const (
 	firstSlots = 64
 	// A larger ring is given back once the queue is found empty.
 	keptSlots = 4096
-	// Scratches kept for workers to come; those of a larger burst are garbage.
+	// Scratches kept for workers to come; those of a larger burst are discarded.
 	keptScratches = 16
 )
 
@@ -16,6 +16,7 @@ const (
 type Queue[T, S any] struct {
 	crew
 	scratch func() *S
+	discard func(*S) // or nil
 	run     func(*S, T)
 
 	// Guarded by crew.mu.
@@ -26,9 +27,11 @@ type Queue[T, S any] struct {
 // NewQueue adds a queue to w, for as long as w lives. run is called once for
 // each task; calls overlap, with different scratches, when handlers block or a
 // core is idle. scratch makes what run gets beside the task: at most one per
-// worker, and what a worker leaves behind is given to the next.
-func NewQueue[T, S any](w *Workers, scratch func() *S, run func(*S, T)) *Queue[T, S] {
-	q := &Queue[T, S]{scratch: scratch, run: run}
+// worker, and what a worker leaves behind is given to the next. What nobody will
+// get any more, after a burst, goes to discard, if that is not nil; it must neither
+// block nor call the queue.
+func NewQueue[T, S any](w *Workers, scratch func() *S, discard func(*S), run func(*S, T)) *Queue[T, S] {
+	q := &Queue[T, S]{scratch: scratch, discard: discard, run: run}
 	q.w = w
 	q.wake.L = &q.mu
 	q.drain = q.shift
@@ -118,6 +121,8 @@ func (q *Queue[T, S]) next(s *S) (t T, ok bool) {
 		if !q.rest() {
 			if len(q.spare) < keptScratches {
 				q.spare = append(q.spare, s)
+			} else if q.discard != nil {
+				q.discard(s) // under the lock: Close must not be done before it
 			}
 			q.mu.Unlock()
 			return t, false
