@@ -18,7 +18,7 @@ import (
 )
 
 // The libraries, as their users install them.
-var npmPackages = []string{"pusher-js@8.6.0", "pusher@5.3.4", "laravel-echo@2.5.0"}
+var npmPackages = []string{"pusher-js@8.6.0", "pusher@5.3.4", "pusher-http-edge@0.4.0", "laravel-echo@2.5.0"}
 
 func npmRoot(t *testing.T) string { t.Helper(); return npmInstall(t, "npm-push", npmPackages...) }
 
@@ -144,14 +144,18 @@ func TestPusherLibrariesWorkUnmodified(t *testing.T) {
 	sub.expect("subscribed private-desk")
 	sub.expect("subscribed presence-room")
 
-	if out, err := r.node(t, root, "publish.mjs", id).CombinedOutput(); err != nil {
-		t.Fatalf("publish.mjs: %v\n%s", err, out)
+	for _, library := range []string{"pusher", "pusher-http-edge"} {
+		publish := r.node(t, root, "publish.mjs", id)
+		publish.Env = append(publish.Env, "PACKAGE="+library)
+		if out, err := publish.CombinedOutput(); err != nil {
+			t.Fatalf("publish.mjs with %s: %v\n%s", library, err, out)
+		}
+		sub.expect(`event news story {"title":"Füchse & \"Gänse\"","n":[1,null]}`)
+		sub.expect(`event private-desk story {"title":"Füchse & \"Gänse\"","n":[1,null]}`)
+		sub.expect(`event news first "plain text"`)
+		sub.expect(`event news second {"n":2}`)
+		sub.expect(`event news last ""`)
 	}
-	sub.expect(`event news story {"title":"Füchse & \"Gänse\"","n":[1,null]}`)
-	sub.expect(`event private-desk story {"title":"Füchse & \"Gänse\"","n":[1,null]}`)
-	sub.expect(`event news first "plain text"`)
-	sub.expect(`event news second {"n":2}`)
-	sub.expect(`event news last ""`)
 
 	sub.tell("ping")
 	sub.expect("pong")

@@ -1,10 +1,13 @@
-// pusher (the backend library), unmodified, against the server at HOST:PORT.
+// pusher (the backend library), or PACKAGE with its interface, unmodified, against the
+// server at HOST:PORT.
 // argv[2] is a socket id to leave out once. It ends with status 0 when every
 // answer was right.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
 
-const Pusher = createRequire(process.env.NPM_ROOT + "/")("pusher");
+const installed = createRequire(process.env.NPM_ROOT + "/").resolve(process.env.PACKAGE ?? "pusher");
+const { default: Pusher } = await import(pathToFileURL(installed));
 const { HOST, PORT, APP_ID, KEY, SECRET } = process.env;
 const pusher = new Pusher({ appId: APP_ID, key: KEY, secret: SECRET, host: HOST, port: PORT, useTLS: false, timeout: 10000 });
 const refused = (status) => (e) => e.status === status && JSON.parse(e.body).error.length > 0;
