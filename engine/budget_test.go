@@ -302,10 +302,11 @@ func TestR9MemoryBudgetPausesWhoHoldsSome(t *testing.T) {
 			j.want(t, "ping a")
 		}
 		eventually(t, "the loop to look", func() bool { return s.e.budget.level.Load() == pausing })
-		text := strings.Repeat("x", 200_000)
+		// What is behind the beginning must fit the kernel's buffers: the pause may come before it.
+		text := strings.Repeat("x", 90_000)
 		f := frameOf(Text, text)
 		p.write(f[:70_000])
-		eventually(t, "the beginning", func() bool { return s.e.Stats().BytesIn >= 60_000 })
+		eventually(t, "some of the beginning", func() bool { return s.e.Stats().BytesIn >= 10_000 })
 		p.write(f[70_000:])
 		eventually(t, "a pause", func() bool { return s.e.Stats().Memory.Paused == 1 })
 		other.text("not held up")
