@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 		// Parallel are the tests that mostly wait, for servers that answer late, so that more of them
 		// than there are processors may run; those that keep processors busy run one by
 		// one before. A -parallel on the command line comes after this.
-		if err := flag.Set("test.parallel", "12"); err != nil {
+		if err := flag.Set("test.parallel", "6"); err != nil {
 			panic(err)
 		}
 		goleak.VerifyTestMain(m)
