@@ -127,6 +127,9 @@ func TestWriteTimeoutSparesTheSlow(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 3 {
+			if c.BufferedAmount() == 0 {
+				break // nothing more may come
+			}
 			if _, err := p.conn.Read(buf); err != nil {
 				t.Fatal(err)
 			}
