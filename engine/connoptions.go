@@ -34,9 +34,9 @@ type ConnOptions struct {
 	MaxPendingAutoPongs int
 
 	HandshakeTimeout time.Duration // 0 is 10 s
-	IdleTimeout      time.Duration // nothing came for so long: close with IdleCode; 0 is off
+	IdleTimeout      time.Duration // nothing came for so long, no pong either: close with IdleCode; 0 is off
 	IdleCode         CloseCode     // 0 is 1001
-	PingInterval     time.Duration // nothing came for so long: ping; for twice: terminate; 0 is off
+	PingInterval     time.Duration // nothing came for so long: ping; for twice: terminate, without an IdleTimeout; 0 is off
 	CloseTimeout     time.Duration // from our close frame to the end; 0 is 30 s
 	WriteTimeout     time.Duration // the kernel took nothing for so long: terminate; 0 is off
 }

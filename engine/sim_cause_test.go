@@ -26,7 +26,7 @@ func (p *simPeer) outOfTime() {
 	if p.opened {
 		quiet = min(quiet, p.w.clock-p.ep.read)
 		limit = o.IdleTimeout
-		if o.PingInterval > 0 && (limit == 0 || 2*o.PingInterval < limit) {
+		if limit == 0 {
 			limit = 2 * o.PingInterval
 		}
 	}

@@ -95,7 +95,7 @@ func (w *world) serve() {
 	o := ServerOptions{
 		Engine: w.e, NoServer: true, Handler: w.handler(),
 		HandshakeTimeout: 2 * time.Second, CloseTimeout: 3 * time.Second,
-		IdleTimeout:        pick(w, []time.Duration{0, 0, 20 * time.Second}),
+		IdleTimeout:        pick(w, []time.Duration{0, 0, 7 * time.Second, 20 * time.Second}),
 		PingInterval:       pick(w, []time.Duration{0, 0, 5 * time.Second}),
 		WriteTimeout:       pick(w, []time.Duration{0, 0, 4 * time.Second}),
 		MaxOutbox:          pick(w, []int{2 << 10, 16 << 10, 64 << 10, 512 << 10}),

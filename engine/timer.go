@@ -28,10 +28,10 @@ func (c *Conn) timer() {
 		c.seen.Store(now)
 		quiet = 0
 	}
-	if p.idle != 0 {
+	switch {
+	case p.idle != 0 && (p.ping == 0 || p.idle <= p.ping):
 		c.limit(quiet, p.idle, (*Conn).idled)
-	}
-	if p.ping != 0 && c.ReadyState() == Open {
+	case p.ping != 0:
 		c.heartbeat(quiet)
 	}
 }
@@ -58,22 +58,27 @@ func (c *Conn) stalled() {
 }
 
 // heartbeat pings a peer that has been quiet for an interval, and ends the
-// connection when nothing came for an interval after that. Traffic of any kind is
-// a sign of life. The ping restarts the count, so that a process that was stopped
-// for long still gives its peers the time to answer.
+// connection when nothing came for another one after that or, where there is an idle
+// timeout, for what is left of it. Traffic of any kind is a sign of life. The ping
+// restarts the count, so that a process that was stopped for long still gives its
+// peers the time to answer.
 func (c *Conn) heartbeat(quiet uint32) {
-	now, every := c.loop.now.Load(), c.policy.ping
+	p := c.policy
 	switch {
-	case quiet < every:
-		c.loop.arm(c, now+every-quiet)
-	case c.is(flagPinged):
-		c.kill()
+	case !c.is(flagPinged):
+		c.limit(quiet, p.ping, (*Conn).sendPing)
+	case p.idle != 0:
+		c.limit(quiet, p.idle-p.ping, (*Conn).idled)
 	default:
-		c.set(flagPinged)
-		c.seen.Store(now)
-		c.push(codec.Header{Opcode: codec.Ping, Fin: true}, nil, nil)
-		c.loop.arm(c, now+every)
+		c.limit(quiet, p.ping, (*Conn).kill)
 	}
+}
+
+func (c *Conn) sendPing() {
+	c.set(flagPinged)
+	c.seen.Store(c.loop.now.Load())
+	c.push(codec.Header{Opcode: codec.Ping, Fin: true}, nil, nil)
+	c.heartbeat(0)
 }
 
 // begin arms the first of an open connection's deadlines. Under mu.

@@ -82,6 +82,27 @@ func TestHeartbeat(t *testing.T) {
 	})
 }
 
+// Pings end nobody's patience later: what a ping leaves of the idle time runs on.
+func TestIdleTimeoutEndsWhoDoesNotAnswerThePing(t *testing.T) {
+	t.Parallel()
+	dispatches(t, func(t *testing.T, cfg Config) {
+		j := newJournal()
+		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), PingInterval: 4 * span200, IdleTimeout: 6 * span200})
+		p, _ := j.opened(t, s)
+		for range 2 {
+			p.want("ping")
+			p.write(frameOf(codec.Pong, ""))
+			j.want(t, "pong")
+		}
+		p.want("ping")
+		p.want("close 1001 idle")
+		p.write(closeOf(1001, ""))
+		p.end()
+		p.fin()
+		j.want(t, "close 1001")
+	})
+}
+
 // Traffic of its own spares a peer the pings.
 func TestHeartbeatNotWhileThereIsTraffic(t *testing.T) {
 	t.Parallel()

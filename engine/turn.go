@@ -53,13 +53,13 @@ func (s *scratch) turn(c *Conn) {
 func (s *scratch) serve(c *Conn, marks uint32) (again uint32) {
 	defer s.contain(c)
 	s.cork(c, marks)
-	if marks&markTimer != 0 {
-		c.timer()
-	}
 	if c.ReadyState() == Connecting {
 		again = s.handshake(c, marks)
 	} else {
 		again = s.receive(c, marks)
+	}
+	if marks&markTimer != 0 {
+		c.timer() // after what came: a peer that has answered is not silent
 	}
 	if s.uncork(c) {
 		s.finish(c)
