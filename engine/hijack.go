@@ -166,6 +166,7 @@ func unread(r *bufio.Reader, conn net.Conn) ([]byte, error) {
 	head := append([]byte(nil), p...)
 	if rc, ok := conn.(*readConn); ok {
 		head = append(head, rc.head...)
+		rc.head = nil // a bridge reads on from rc
 	}
 	return head, err
 }

@@ -5,6 +5,7 @@ package engine
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,8 +23,14 @@ import (
 // peer is a client that does only what it is told: bytes out, frames in.
 type peer struct {
 	t    testing.TB
-	conn *net.TCPConn
+	conn duplex
 	r    *bufio.Reader
+}
+
+// duplex is a connection of which each direction ends by itself: TCP's and TLS's.
+type duplex interface {
+	net.Conn
+	CloseWrite() error
 }
 
 const upgradeHead = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
@@ -45,7 +52,20 @@ func connectTo(t testing.TB, addr string) *peer {
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	return &peer{t: t, conn: c.(*net.TCPConn), r: bufio.NewReader(c)}
+	return &peer{t: t, conn: c.(duplex), r: bufio.NewReader(c)}
+}
+
+// connectTLS is connect to a server that speaks TLS, after the handshake.
+func connectTLS(t testing.TB, s *Server, config *tls.Config) *peer {
+	t.Helper()
+	p := connect(t, s)
+	config = config.Clone()
+	config.ServerName = "example.com"
+	c := tls.Client(p.conn, config)
+	if err := c.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	return &peer{t: t, conn: c, r: bufio.NewReader(c)}
 }
 
 // join makes a WebSocket connection to s.
@@ -102,10 +122,18 @@ func (p *peer) fin() {
 	}
 }
 
+// takesAtOnce sets the kernel's buffer for what p has not read, in bytes.
+func (p *peer) takesAtOnce(n int) {
+	p.t.Helper()
+	if err := p.conn.(*net.TCPConn).SetReadBuffer(n); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // reset ends the connection with RST.
 func (p *peer) reset() {
 	p.t.Helper()
-	if err := p.conn.SetLinger(0); err != nil {
+	if err := p.conn.(*net.TCPConn).SetLinger(0); err != nil {
 		p.t.Fatal(err)
 	}
 	p.conn.Close()

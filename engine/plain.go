@@ -9,7 +9,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/roost-ws/roost/codec"
@@ -151,15 +150,6 @@ func (r *readConn) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	return r.Conn.Read(p)
-}
-
-// SyscallConn lets HandleUpgrade take the connection back.
-func (r *readConn) SyscallConn() (syscall.RawConn, error) {
-	sc, ok := r.Conn.(syscall.Conn)
-	if !ok {
-		return nil, errors.ErrUnsupported
-	}
-	return sc.SyscallConn()
 }
 
 // Accept, Close and Addr are net.Listener's.

@@ -72,29 +72,44 @@ func TestPlainThenUpgrade(t *testing.T) {
 	modes(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
 		s := serve(t, ServerOptions{Config: cfg, HTTP: web, Handler: j.echo()})
-		p := connect(t, s)
-		p.write([]byte("GET /plain HTTP/1.1\r\nHost: x\r\n\r\n"))
-		p.wantBody(200, "GET /plain  <nil> true")
-		p.write([]byte(upgradeHead), frameOf(Text, "pipelined"))
-		p.switched()
-		p.want("text pipelined")
-		p.write(closeOf(1000, ""))
-		p.want("close 1000")
-		p.end()
-		p.fin()
-		j.want(t, "open", "text pipelined", "close 1000")
-
-		// All in one segment, and more of it than net/http's reader holds.
-		p = connect(t, s)
-		big := strings.Repeat("z", 10_000)
-		p.write([]byte("GET /plain HTTP/1.1\r\nHost: x\r\n\r\n"), []byte(upgradeHead), frameOf(Text, big), closeOf(1000, ""))
-		p.wantBody(200, "GET /plain  <nil> true")
-		p.switched()
-		p.want("text "+big, "close 1000")
-		p.end()
-		p.fin()
-		j.want(t, "open", "text "+big, "close 1000")
+		plainThenUpgrade(t, j, func() *peer { return connect(t, s) })
 	})
+}
+
+func TestPlainThenUpgradeUnderTLS(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, cfg Config) {
+		sc, cc := testCert(t)
+		j := newJournal()
+		s := serve(t, ServerOptions{Config: cfg, HTTP: web, Handler: j.echo(), TLS: sc})
+		plainThenUpgrade(t, j, func() *peer { return connectTLS(t, s, cc) })
+	})
+}
+
+func plainThenUpgrade(t *testing.T, j *journal, connect func() *peer) {
+	t.Helper()
+	p := connect()
+	p.write([]byte("GET /plain HTTP/1.1\r\nHost: x\r\n\r\n"))
+	p.wantBody(200, "GET /plain  <nil> true")
+	p.write([]byte(upgradeHead), frameOf(Text, "pipelined"))
+	p.switched()
+	p.want("text pipelined")
+	p.write(closeOf(1000, ""))
+	p.want("close 1000")
+	p.end()
+	p.fin()
+	j.want(t, "open", "text pipelined", "close 1000")
+
+	// All in one segment, and more of it than net/http's reader holds.
+	p = connect()
+	big := strings.Repeat("z", 10_000)
+	p.write([]byte("GET /plain HTTP/1.1\r\nHost: x\r\n\r\n"), []byte(upgradeHead), frameOf(Text, big), closeOf(1000, ""))
+	p.wantBody(200, "GET /plain  <nil> true")
+	p.switched()
+	p.want("text "+big, "close 1000")
+	p.end()
+	p.fin()
+	j.want(t, "open", "text "+big, "close 1000")
 }
 
 func TestPlainConnectionsLeaveTheEngine(t *testing.T) {

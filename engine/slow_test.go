@@ -72,9 +72,7 @@ func TestDrainOnce(t *testing.T) {
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), SendBuffer: 64 << 10})
 		p, c := j.opened(t, s)
 		// A receive buffer that grew could take all of it between two sends, which would be a drain too.
-		if err := p.conn.SetReadBuffer(64 << 10); err != nil {
-			t.Fatal(err)
-		}
+		p.takesAtOnce(64 << 10)
 		if err := c.SendText("little"); err != nil {
 			t.Fatal(err)
 		}
@@ -177,9 +175,7 @@ func TestR9PingFlood(t *testing.T) {
 		h.Ping = nil
 		s := serve(t, ServerOptions{Config: cfg, Handler: h, SendBuffer: 16 << 10, RecvBuffer: 16 << 10})
 		p, c := j.opened(t, s)
-		if err := p.conn.SetReadBuffer(4 << 10); err != nil {
-			t.Fatal(err)
-		}
+		p.takesAtOnce(4 << 10)
 		flood := []byte(strings.Repeat(string(frameOf(codec.Ping, strings.Repeat("p", 125))), 500))
 		if err := p.conn.SetWriteDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
 			t.Fatal(err)

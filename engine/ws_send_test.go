@@ -201,9 +201,7 @@ func TestBufferedAmountIsWhatThePeerHasNotRead(t *testing.T) {
 	j := newJournal()
 	s := serve(t, ServerOptions{Handler: j.handler(), SendBuffer: 16 << 10, MaxOutbox: -1})
 	p, c := j.opened(t, s)
-	if err := p.conn.SetReadBuffer(16 << 10); err != nil {
-		t.Fatal(err)
-	}
+	p.takesAtOnce(16 << 10)
 	part := make([]byte, 64<<10)
 	for c.BufferedAmount() == 0 {
 		if err := c.Send(Binary, part); err != nil {
@@ -257,9 +255,7 @@ func TestPendingAutoPongsAreBounded(t *testing.T) {
 		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), SendBuffer: 16 << 10, MaxPendingAutoPongs: limit})
 		for _, pings := range []int{limit - 1, limit} {
 			p, c := j.opened(t, s)
-			if err := p.conn.SetReadBuffer(16 << 10); err != nil {
-				t.Fatal(err)
-			}
+			p.takesAtOnce(16 << 10)
 			p.write(bytes.Repeat(frameOf(codec.Ping, "burst"), 10*limit))
 			for range 10 * limit {
 				j.want(t, "ping burst")
