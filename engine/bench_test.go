@@ -80,6 +80,7 @@ func newBench(b testing.TB, h Handler) *bench {
 // dial makes a connection that waits for its request.
 func (w *bench) dial(fd int) *Conn {
 	c := newConn(w.l, &w.s.policy, fd)
+	c.loop.e.conns.Add(1)
 	c.enter()
 	return c
 }

@@ -192,3 +192,83 @@ func TestR6PauseUnderTLSHoldsNoMemory(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whatever ends the handshake ends Dial, also without a deadline of its context.
+func TestDialEndsWithItsHandshake(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*Engine){
+		"timeout": func(*Engine) {},
+		"close":   func(e *Engine) { _ = e.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			trickles, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer trickles.Close()
+			e, err := New(Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			done := make(chan error, 1)
+			go func() {
+				d := Dialer{Engine: e, Options: ConnOptions{HandshakeTimeout: span200}}
+				_, err := d.Dial(context.Background(), "ws://"+trickles.Addr().String())
+				done <- err
+			}()
+			server, err := trickles.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Close()
+			if _, err := server.Read(make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+			end(e)
+			for range int(patience / time.Millisecond) {
+				if _, err := io.WriteString(server, "H"); err != nil || len(done) > 0 {
+					break // and the rest is never read
+				}
+				time.Sleep(time.Millisecond)
+			}
+			if err := receive(t, done, "the end of Dial"); !errors.Is(err, ErrHandshakeEnded) {
+				t.Errorf("Dial ended with %v", err)
+			}
+		})
+	}
+}
+
+// Nothing is taken on by an Engine that was closed, and no descriptor kept.
+func TestAClosedEngineTakesNothingOn(t *testing.T) {
+	t.Parallel()
+	dispatches(t, func(t *testing.T, cfg Config) {
+		e, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := NewServer(ServerOptions{Engine: e, NoServer: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = s.HandleUpgrade(w, r) }))
+		defer hs.Close()
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		at := strings.TrimPrefix(hs.URL, "http://")
+		d := Dialer{Engine: e}
+		if _, err := d.Dial(context.Background(), "ws://"+at); !errors.Is(err, ErrClosed) {
+			t.Errorf("Dial: %v", err)
+		}
+		p := connectTo(t, at)
+		p.write([]byte(upgradeHead))
+		if res := p.response(); res.StatusCode != http.StatusServiceUnavailable {
+			t.Error(res.Status)
+		}
+		if n := e.Stats().Conns; n != 0 {
+			t.Errorf("%d connections on a closed engine", n)
+		}
+	})
+}

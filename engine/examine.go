@@ -44,7 +44,7 @@ func (s *Server) examine(r *Request) (up upgrade, err error) {
 // settle is what comes after the verdict.
 func (s *Server) settle(up *upgrade, r *Request) (err error) {
 	defer s.contain(&err)
-	if s.closing.Load() {
+	if s.closing.Load() || s.e.closing.Load() {
 		return &RejectError{Status: http.StatusServiceUnavailable}
 	}
 	if s.e.budget.limit != 0 && s.e.budget.refuses() {

@@ -206,16 +206,25 @@ func (s *Server) adopt(conn net.Conn, addr remoteKey, p *pending) error {
 	return nil
 }
 
-// prepare makes fd fit for the engine, or closes it.
-func (e *Engine) prepare(fd int) error {
-	if fd >= maxFDs {
-		return errors.Join(fmt.Errorf("engine: descriptor %d: the table ends at %d", fd, maxFDs), e.sys.Close(fd))
+// prepare makes fd fit for the engine and counts it in, or closes it.
+func (e *Engine) prepare(fd int) (err error) {
+	e.conns.Add(1) // first: an engine that closes waits for whom it counts
+	switch {
+	case e.closing.Load():
+		err = ErrClosed
+	case fd >= maxFDs:
+		err = fmt.Errorf("engine: descriptor %d: the table ends at %d", fd, maxFDs)
+	default:
+		// net/http sets it too; a listener of the user's own may not have.
+		if e := e.sys.NoDelay(fd); e != nil && e != syscall.EOPNOTSUPP && e != syscall.ENOPROTOOPT {
+			err = fmt.Errorf("engine: %w", e)
+		}
 	}
-	// net/http sets it too; a listener of the user's own may not have.
-	if err := e.sys.NoDelay(fd); err != nil && err != syscall.EOPNOTSUPP && err != syscall.ENOPROTOOPT {
-		return errors.Join(fmt.Errorf("engine: %w", err), e.sys.Close(fd))
+	if err != nil {
+		err = errors.Join(err, e.sys.Close(fd))
+		e.left()
 	}
-	return nil
+	return err
 }
 
 // carryOut goes on with p. Like receive it returns the marks under which to read.

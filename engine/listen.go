@@ -192,6 +192,7 @@ func (in *listener) admit(fd int, from netip.AddrPort) {
 		c.extra().tls = newTLS(c, s.tls, false)
 		c.set(flagTLS)
 	}
+	s.e.conns.Add(1)
 	c.enter()
 }
 

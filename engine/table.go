@@ -91,11 +91,10 @@ func newConn(l *loop, p *policy, fd int) *Conn {
 	return c
 }
 
-// enter puts a new connection into the table and under watch. From the moment
-// that it is watched another goroutine may run it.
+// enter puts a new connection, which the engine has counted in, into the table and
+// under watch. From the moment that it is watched another goroutine may run it.
 func (c *Conn) enter() {
 	e := c.loop.e
-	e.conns.Add(1)
 	if c.policy.srv != nil {
 		c.policy.srv.conns.Add(1)
 	}

@@ -46,7 +46,7 @@ func (s *scratch) handshake(c *Conn, marks uint32) (again uint32) {
 	n, ok := c.read(s.buf[have:])
 	s.n.bytesIn += n
 	if c.is(flagDeaf) {
-		c.loop.bytes.Put(hs.head)
+		c.keepHead(&hs) // its end tells whoever waits
 		if !ok {
 			return 0
 		}
