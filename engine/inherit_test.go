@@ -119,11 +119,9 @@ func (w notingWatcher) Wait(events []poller.Event, until time.Time) (int, error)
 	return n, err
 }
 
-// A descriptor that is closed while its socket lives on elsewhere stays in epoll,
-// unless it was taken out before.
-func TestAListenerThatWasPassedOnWakesNobody(t *testing.T) {
-	t.Parallel()
-	k := noting{fd: new(atomic.Int64), events: new(atomic.Int64)}
+// engineOn is an engine of one loop over k.
+func engineOn(t *testing.T, k kernel) *Engine {
+	t.Helper()
 	c := Config{Loops: 1}
 	if err := c.fill(); err != nil {
 		t.Fatal(err)
@@ -133,13 +131,21 @@ func TestAListenerThatWasPassedOnWakesNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.running.Go(e.loops[0].run)
-	defer func() {
+	t.Cleanup(func() {
 		if err := e.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	return e
+}
+
+// A descriptor that is closed while its socket lives on elsewhere stays in epoll,
+// unless it was taken out before.
+func TestAListenerThatWasPassedOnWakesNobody(t *testing.T) {
+	t.Parallel()
+	k := noting{fd: new(atomic.Int64), events: new(atomic.Int64)}
 	o := echoOptions(Config{})
-	o.Engine = e
+	o.Engine = engineOn(t, k)
 	s := serve(t, o)
 	k.fd.Store(int64(s.listeners[0].fd))
 	join(t, s).echoes("x")

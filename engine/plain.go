@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/roost-ws/roost/codec"
@@ -84,6 +85,10 @@ func (p *plainServer) take(c *Conn, head, rest []byte) {
 func (c *Conn) detach(read []byte) (net.Conn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	// The last records of TLS's handshake: net/http's come behind them.
+	if c.flush(); c.out != nil && !c.out.empty() {
+		return nil, syscall.EAGAIN
+	}
 	if err := c.loop.poll.Update(int(c.fd), c.armed, 0); err != nil {
 		return nil, err
 	}

@@ -3,15 +3,18 @@
 package engine
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/roost-ws/roost/poller"
 )
 
 // testCert is httptest's certificate, and a client configuration that trusts it.
@@ -88,4 +91,67 @@ func TestTLSEchoesAndDialerSpeaksToIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// oneSegment sends what TLS writes when the peer's answer is waited for.
+type oneSegment struct {
+	duplex
+	waits []byte
+}
+
+func (c *oneSegment) Write(p []byte) (int, error) {
+	c.waits = append(c.waits, p...)
+	return len(p), nil
+}
+
+func (c *oneSegment) Read(p []byte) (int, error) {
+	if _, err := c.duplex.Write(c.waits); err != nil {
+		return 0, err
+	}
+	c.waits = nil
+	return c.duplex.Read(p)
+}
+
+// interests is the system with a poller that knows what was last asked of it.
+type interests struct {
+	system
+	last *sync.Map // of descriptors
+}
+
+func (k interests) Poller() (watcher, error) {
+	w, err := k.system.Poller()
+	return interestsWatcher{w, k.last}, err
+}
+
+type interestsWatcher struct {
+	watcher
+	last *sync.Map
+}
+
+func (w interestsWatcher) Update(fd int, from, to poller.Ready) error {
+	w.last.Store(fd, to)
+	return w.watcher.Update(fd, from, to)
+}
+
+// A handshake's last records go out before a request that came with its end leaves
+// for net/http, and the descriptor is not watched again for their sake.
+func TestPlainRequestInOneSegmentWithTheHandshakesEnd(t *testing.T) {
+	t.Parallel()
+	sc, cc := testCert(t)
+	sc.ClientAuth = tls.RequireAnyClientCert // then the tickets come behind the client's end
+	cc.Certificates, cc.ServerName, cc.ClientSessionCache = sc.Certificates, "example.com", tls.NewLRUClientSessionCache(1)
+	k := interests{last: new(sync.Map)}
+	s := serve(t, ServerOptions{Engine: engineOn(t, k), HTTP: web, TLS: sc})
+	c := tls.Client(&oneSegment{duplex: connect(t, s).conn}, cc)
+	p := &peer{t: t, conn: c, r: bufio.NewReader(c)}
+	p.write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+	p.wantBody(200, "GET /  <nil> true")
+	eventually(t, "the engine to let go", func() bool { return s.e.Stats().Conns == 0 })
+	k.last.Delete(s.listeners[0].fd)
+	k.last.Range(func(fd, to any) bool {
+		if to != poller.Ready(0) {
+			t.Errorf("descriptor %v is watched for %v, and net/http has it", fd, to)
+		}
+		return true
+	})
 }

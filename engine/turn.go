@@ -203,6 +203,9 @@ func (s *scratch) finish(c *Conn) {
 		l.outs.put(out)
 		c.out = nil
 	}
+	if c.is(flagTLS) {
+		l.bytes.Put(c.ext.tls.take()) // written when nothing could go out any more
+	}
 	code, reason, err := c.outcome()
 	if c.ext != nil && c.ext.hs != nil {
 		c.ext.hs.end(&l.bytes, err)

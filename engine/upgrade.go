@@ -33,7 +33,7 @@ func (s *scratch) handshake(c *Conn, marks uint32) (again uint32) {
 		return 0
 	}
 	if c.is(flagTLS) && !c.ext.tls.handshake() {
-		return marks & markHangup
+		return 0 // it has read all that there is: a hang-up's end too
 	}
 	hs := c.takeHead()
 	if hs.pending != nil {
