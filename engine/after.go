@@ -70,8 +70,7 @@ func (c *Conn) goOn() {
 		w := a.take(i)
 		if w.frame != nil {
 			a.size -= len(w.frame.b)
-			c.forget(w.frame)
-			c.loop.stats.sent(1, len(w.frame.b))
+			c.sending(w.frame)
 			c.outbox().share(w.frame, 0, &c.loop.bytes)
 			w.frame.release()
 			c.queued()

@@ -2,7 +2,7 @@ package engine
 
 // Members of a topic that are behind: what was published for them waits, as the
 // kernel takes no more or a message in fragments is not whole. All of it is under
-// Conn.mu, and under the deflate's mu where there is one.
+// Conn.mu, and what queues also under the deflate's mu where there is one.
 
 // deliver queues f, a published frame, for a member, or does what its topic says of
 // one that is behind. It reports false when the connection ended of it.
@@ -16,8 +16,7 @@ func (c *Conn) deliver(f *frame) bool {
 		c.keepAfter(waiting{frame: f}, len(f.b))
 		return true
 	}
-	c.forget(f)
-	c.loop.stats.sent(1, len(f.b))
+	c.sending(f)
 	c.outbox().share(f, 0, &c.loop.bytes)
 	return true
 }
@@ -159,8 +158,7 @@ func (c *Conn) conflate(f *frame) (placed bool) {
 			break
 		}
 		c.countDrop(t)
-		c.forget(f)
-		c.loop.stats.sent(1, len(f.b))
+		c.sending(f)
 		o.replace(i, f)
 		return true
 	}

@@ -19,7 +19,7 @@ import (
 // descriptors more than one of the engine's own listener.
 func (e *Engine) bridge(conn net.Conn) (int, error) {
 	// It must not be joined to two ends. What cannot be a key is not noticed.
-	known := reflect.TypeOf(conn).Comparable()
+	known := reflect.ValueOf(conn).Comparable()
 	if known {
 		if _, twice := e.bridges.LoadOrStore(conn, nil); twice {
 			return -1, ErrUpgradedTwice

@@ -28,6 +28,9 @@ func (c *Conn) choke() bool {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	ch.conns = append(ch.conns, c)
+	if b.level.Load() == calm {
+		c.loop.wake() // it may have let all others read on just before
+	}
 	return true
 }
 

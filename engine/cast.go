@@ -183,10 +183,15 @@ func (c *Conn) cast(ed *edition) bool {
 	return c.deliver(f)
 }
 
-// writeFrame writes a shared frame with nothing queued before it. Under mu.
-func (c *Conn) writeFrame(f *frame) {
+// sending counts f, which goes out or is queued to. Under mu.
+func (c *Conn) sending(f *frame) {
 	c.forget(f)
 	c.loop.stats.sent(1, len(f.b))
+}
+
+// writeFrame writes a shared frame with nothing queued before it. Under mu.
+func (c *Conn) writeFrame(f *frame) {
+	c.sending(f)
 	n, err := c.loop.sys.Write(int(c.fd), f.b)
 	switch {
 	case n == len(f.b):

@@ -43,7 +43,7 @@ type Config struct {
 	// collector has not taken back comes on top: see docs/tuning.md.
 	MemoryBudget int64
 	// Logger is told of what no caller hears of: contained panics, descriptors
-	// exhausted. nil discards.
+	// exhausted; some of it under locks, so that it must not call back. nil discards.
 	Logger *slog.Logger
 }
 

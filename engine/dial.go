@@ -139,9 +139,12 @@ func (d *Dialer) connect(ctx context.Context, req *http.Request) (net.Conn, erro
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
 	if err := tunnel(conn, proxy, hostPort(req.URL)); err != nil {
+		stop()
 		return nil, errors.Join(fmt.Errorf("proxy %s: %w", proxy.Redacted(), err), conn.Close())
+	}
+	if !stop() {
+		return nil, ctx.Err() // which closes it
 	}
 	return conn, nil
 }

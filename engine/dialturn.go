@@ -46,7 +46,7 @@ func (s *scratch) answered(c *Conn, hs *clientHandshake, head, rest []byte) {
 		return
 	}
 	hs.done <- nil
-	c.opened(&Request{http: hs.req, conn: c})
+	c.opened(&Request{http: hs.req, conn: c, tls: c.tlsState(), from: c.RemoteAddr()})
 	s.decode(c, rest)
 }
 

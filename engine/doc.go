@@ -24,8 +24,10 @@
 //	    its handler calls never overlap and keep the order of the wire, and the
 //	    queue is bounded by the number of connections. Queueing never blocks.
 //	R3  Two owners. The read side belongs to whoever holds the connection's
-//	    turn. The write side is under Conn.mu, a leaf lock: under it only
-//	    system calls on the connection's own descriptor, and the wheel's lock.
+//	    turn. The write side is under Conn.mu. Under it come system calls on
+//	    the connection's own descriptor, compression, TLS, the logger, and
+//	    the locks of the wheel, the poller, the run queue and the mailbox,
+//	    of a topic's part and of a message that many get; never user code.
 //	R4  Events are hints. Readiness only says that a system call is worth
 //	    trying; what happened is what the call returned. So an event that was
 //	    meant for a closed connection costs the next owner of that descriptor

@@ -103,7 +103,7 @@ func (e *Engine) workerPanic(v any, stack []byte) {
 
 // pick is the loop for the next connection.
 func (e *Engine) pick() *loop {
-	return e.loops[int(e.next.Add(1)-1)%len(e.loops)]
+	return e.loops[(e.next.Add(1)-1)%uint32(len(e.loops))]
 }
 
 // now is the engine's clock in ticks. A span of time that may begin outside of a
@@ -155,8 +155,8 @@ func (e *Engine) left() {
 const closeGrace = 5 * time.Second
 
 // Close terminates every connection and stops the loops and workers. Handlers
-// still get their Close calls. Further calls wait for the first and return what
-// it did.
+// still get their Close calls, and are waited for: a handler must not call it.
+// Further calls wait for the first and return what it did.
 func (e *Engine) Close() error {
 	e.closed.Do(func() { e.closeErr = e.close() })
 	return e.closeErr

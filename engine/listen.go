@@ -152,6 +152,11 @@ func (in *listener) acceptOne() {
 				"err", err, "conns", in.loop.e.conns.Load())
 			in.srv.report(fmt.Errorf("engine: accepting paused: %w", err))
 		}
+	case syscall.EINVAL, syscall.EBADF:
+		// Whoever we share it with has shut it down: it stays readable for ever.
+		in.ready = false
+		in.loop.e.log.Error("accepting ended: the listening socket was shut down", "err", err)
+		in.srv.report(fmt.Errorf("engine: accepting ended: %w", err))
 	default:
 		// The connection failed while it waited (accept(2) lists a dozen errors of
 		// the network): the next one need not have.

@@ -13,7 +13,7 @@ type Stats struct {
 	Closed   uint64 // descriptors
 
 	MessagesIn, MessagesOut uint64               // control frames included
-	BytesIn, BytesOut       uint64               // in: as read; out: payloads
+	BytesIn, BytesOut       uint64               // in: as read; out: payloads, and with their headers what was published
 	Dropped                 uint64               // messages refused by a full outbox, or by a topic for a member that was behind
 	DroppedBy               [Conflate + 1]uint64 // of these, by the policy of the topic that did it
 

@@ -122,8 +122,13 @@ func (t *tlsConn) read(p []byte) (n int, err error) {
 	t.deliver() // an alert or a key update may have to go out
 	var again errAgain
 	switch {
-	case err == nil || n > 0:
-		return n, nil // an error comes again at the next read
+	case err == nil:
+		return n, nil
+	case n > 0:
+		if !errors.As(err, &again) {
+			t.c.work.Or(markRead) // it comes again at the next read, for which there may be no event
+		}
+		return n, nil
 	case errors.As(err, &again):
 		return 0, syscall.EAGAIN
 	case err == io.EOF:

@@ -59,8 +59,14 @@ func TestTLSEchoesAndDialerSpeaksToIt(t *testing.T) {
 			}
 		}
 		got := make(chan int, 100)
-		d := Dialer{Engine: s.Engine(), TLS: cc, Handler: Handler{Message: func(c *Conn, m Message) { got <- len(m.Data) }},
-			Options: ConnOptions{PerMessageDeflate: z}}
+		d := Dialer{Engine: s.Engine(), TLS: cc, Options: ConnOptions{PerMessageDeflate: z}, Handler: Handler{
+			Open: func(_ *Conn, r *Request) {
+				if from := r.RemoteAddr(); !r.Secure() || from == nil || from.String() != s.Addr().String() {
+					t.Errorf("the client's request: secure %v, of %v", r.Secure(), from)
+				}
+			},
+			Message: func(c *Conn, m Message) { got <- len(m.Data) },
+		}}
 		mine, err := d.Dial(ctx, "wss://"+s.Addr().String()+"/x")
 		if err != nil {
 			t.Fatal(err)
@@ -103,6 +109,9 @@ func (c *oneSegment) Write(p []byte) (int, error) {
 	c.waits = append(c.waits, p...)
 	return len(p), nil
 }
+
+// SetWriteDeadline does not let CloseWrite forbid what waits.
+func (c *oneSegment) SetWriteDeadline(time.Time) error { return nil }
 
 func (c *oneSegment) Read(p []byte) (int, error) {
 	if _, err := c.duplex.Write(c.waits); err != nil {

@@ -81,7 +81,7 @@ func (s *scratch) contain(c *Conn) {
 		return // it was its Close
 	}
 	s.cork(c, 0) // once more if it was Drain, after the turn's output had left
-	if c.ReadyState() == Connecting {
+	if c.ReadyState() == Connecting && (!c.is(flagTLS) || c.ext.tls.done) {
 		c.refuse(&codec.HandshakeError{Status: http.StatusInternalServerError})
 	}
 	c.mu.Lock()
