@@ -50,6 +50,9 @@ func (c *Conn) keepAfter(w waiting, size int) {
 	a := x.after
 	a.messages = append(a.messages, w)
 	a.size += size
+	if c.unsent() > c.policy.highWater {
+		c.set(flagFull) // Drain is told of, though nothing is in the outbox yet
+	}
 }
 
 // goOn sends what waited, now that the message before it is whole. Under mu, and
@@ -85,6 +88,9 @@ func (c *Conn) goOn() {
 	}
 	c.unset(flagAfter)
 	c.ext.after = nil
+	if c.is(flagFull) {
+		c.kick(markKick) // a turn's end finds out whether all is with the kernel
+	}
 }
 
 // next is the first message that may go, -1 for none: with a fragment on its way, only

@@ -241,3 +241,40 @@ func TestNetConnCloseIsTheHandshake(t *testing.T) {
 	p.fin()
 	j.want(t, "close 1005")
 }
+
+// A stream's writer that had to wait for the end of a message in fragments goes on
+// behind it, also when the kernel then takes everything at once.
+func TestNetConnGoesOnBehindAMessageInFragments(t *testing.T) {
+	t.Parallel()
+	dispatches(t, func(t *testing.T, cfg Config) {
+		server, client, c := streams(t, ServerOptions{Config: cfg, MaxOutbox: 64 << 10})
+		w, err := c.NextWriter(Binary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const all = 40 << 10 // the high-water mark is at 32
+		if _, err := w.Write([]byte("first")); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() {
+			for range 4 {
+				if _, err := server.Write(make([]byte, all)); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- server.Close()
+		}()
+		eventually(t, "the writer to wait", func() bool { return c.BufferedAmount() > all*3/4 })
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := io.Copy(io.Discard, client); err != nil || n != 4*all+5 {
+			t.Errorf("read %d bytes, %v", n, err)
+		}
+		if err := receive(t, done, "the writer"); err != nil {
+			t.Error(err)
+		}
+	})
+}
