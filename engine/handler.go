@@ -45,7 +45,8 @@ func (m Message) Opcode() Opcode {
 // For one connection they are called one at a time, in the order of the wire,
 // Open first and Close last (R2, R10); for different connections at the same
 // time. They may block unless the Engine's Dispatch is DispatchLoop, and must
-// not keep the slices that they are given.
+// not keep the slices that they are given. One that panics costs its connection; one
+// that calls runtime.Goexit, as testing's FailNow does, leaves its own without an end.
 //
 // What a function sends leaves when it returns and the messages read with its
 // own were handled too; Flush sends it at once.
