@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -84,20 +85,18 @@ func CheckHTTP(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !WantsUpgrade(r) {
+	if !WantsWebSocket(r) {
 		return refuse("Invalid Connection header")
 	}
 	return nil
 }
 
-// WantsUpgrade is [Request.WantsUpgrade] for a request that net/http has parsed.
-func WantsUpgrade(r *http.Request) bool {
-	for _, list := range r.Header["Connection"] {
-		if listHas(list, "upgrade") {
-			return len(r.Header["Upgrade"]) > 0
-		}
+// WantsWebSocket is [Request.WantsWebSocket] for a request that net/http has parsed.
+func WantsWebSocket(r *http.Request) bool {
+	lists := func(name, token string) bool {
+		return slices.ContainsFunc(r.Header[name], func(list string) bool { return listHas(list, token) })
 	}
-	return false
+	return lists("Connection", "upgrade") && lists("Upgrade", "websocket")
 }
 
 // onlyOf returns the value of a field that must not be repeated: "" when it is.

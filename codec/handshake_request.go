@@ -128,3 +128,10 @@ func (r *Request) Path() []byte {
 func (r *Request) WantsUpgrade() bool {
 	return r.hasToken("Connection", "upgrade") && r.Values("Upgrade") > 0
 }
+
+// WantsWebSocket is WantsUpgrade of a request that lists "websocket". Others
+// may be answered as plain HTTP (RFC 9110 section 7.8): curl and Java offer h2c
+// with requests of any kind.
+func (r *Request) WantsWebSocket() bool {
+	return r.hasToken("Connection", "upgrade") && r.hasToken("Upgrade", "websocket")
+}

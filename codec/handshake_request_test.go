@@ -1,6 +1,7 @@
 package codec_test
 
 import (
+	"bufio"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -174,6 +175,28 @@ func TestWantsUpgradeNeedsBothHeaders(t *testing.T) {
 	} {
 		if got := parseRequest(t, "GET / HTTP/1.1\r\nHost: a\r\n"+fields+"\r\n\r\n").WantsUpgrade(); got != want {
 			t.Errorf("%q: %v", fields, got)
+		}
+	}
+}
+
+func TestWantsWebSocketNeedsThatProtocol(t *testing.T) {
+	for fields, want := range map[string]bool{
+		"Connection: Upgrade\r\nUpgrade: WebSocket":                                  true,
+		"Connection: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket": true,
+		"Connection: Upgrade\r\nUpgrade: h2c, websocket":                             true,
+		"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c":                        false,
+		"Connection: Upgrade\r\nUpgrade: websockets":                                 false,
+		"Connection: Upgrade\r\nUpgrade:":                                            false,
+		"Connection: Upgrade":                                                        false,
+		"Upgrade: websocket":                                                         false,
+	} {
+		in := "GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n\r\n"
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(in)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if raw, parsed := parseRequest(t, in).WantsWebSocket(), codec.WantsWebSocket(r); raw != want || parsed != want {
+			t.Errorf("%q: %v, by net/http %v", fields, raw, parsed)
 		}
 	}
 }

@@ -128,7 +128,7 @@ func (s *Server) attach(h *http.Server) {
 		routes = http.DefaultServeMux
 	}
 	h.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.closing.Load() && codec.WantsUpgrade(r) {
+		if !s.closing.Load() && codec.WantsWebSocket(r) {
 			s.ServeHTTP(w, r)
 			return
 		}

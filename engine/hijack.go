@@ -16,14 +16,14 @@ import (
 
 func dup(fd int) (int, error) { return sock.Dup(fd) }
 
-// upgradeOr is h for all but requests for an upgrade, which a client may also
+// upgradeOr is h for all but requests for a WebSocket, which a client may also
 // send on a connection that was plain HTTP at first.
 func (s *Server) upgradeOr(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if state, ok := r.Context().Value(tlsKey{}).(*tls.ConnectionState); ok {
 			r.TLS = state
 		}
-		if codec.WantsUpgrade(r) {
+		if codec.WantsWebSocket(r) {
 			s.ServeHTTP(w, r)
 			return
 		}

@@ -60,8 +60,8 @@ type ServerOptions struct {
 
 	// Handler is what all connections begin with.
 	Handler Handler
-	// HTTP answers requests on the same port that ask for no upgrade. nil
-	// answers 426.
+	// HTTP answers requests on the same port that ask for no WebSocket, other
+	// upgrades they offer (h2c) ignored. nil answers 426, or 400 to those.
 	HTTP http.Handler
 
 	// Path, if set, is the only path that is upgraded: byte for byte, without the

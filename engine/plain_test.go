@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -47,6 +48,32 @@ func TestPlainRequests(t *testing.T) {
 		p.wantBody(200, "GET /second  <nil> true")
 		p.end()
 	})
+}
+
+// A request that offers another upgrade is plain HTTP (RFC 9110 section 7.8), on a
+// fresh connection and on one that net/http has already.
+func TestOffersOfOtherUpgradesAreIgnored(t *testing.T) {
+	t.Parallel()
+	const h2c = "Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
+	hs := httptest.NewUnstartedServer(web)
+	defer hs.Close()
+	start(t, ServerOptions{Server: hs.Config})
+	hs.Start()
+	for name, addr := range map[string]string{
+		"own listener": serve(t, ServerOptions{HTTP: web}).Addr().String(),
+		"http.Server":  hs.Listener.Addr().String(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := connectTo(t, addr)
+			p.write([]byte("POST /a HTTP/1.1\r\n" + h2c + "Content-Length: 5\r\n\r\nhello"))
+			p.wantBody(200, "POST /a hello <nil> true")
+			p.write([]byte("GET /b HTTP/1.1\r\n" + h2c + "\r\n"))
+			p.wantBody(200, "GET /b  <nil> true")
+		})
+	}
+	p := connect(t, serve(t, ServerOptions{})) // nobody else to answer
+	p.write([]byte("GET / HTTP/1.1\r\n" + h2c + "\r\n"))
+	p.wantBody(400, "Invalid Upgrade header")
 }
 
 func TestPlainLargeBody(t *testing.T) {

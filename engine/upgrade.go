@@ -134,7 +134,7 @@ func (s *scratch) request(c *Conn, head, rest []byte) {
 		return
 	}
 	srv := c.policy.srv
-	if !s.req.WantsUpgrade() {
+	if !s.req.WantsUpgrade() || srv.plain.http != nil && !s.req.WantsWebSocket() {
 		srv.plain.take(c, head, rest)
 		return
 	}
