@@ -12,6 +12,7 @@ func FuzzInflate(f *testing.F) {
 		f.Add(codec.Compress(nil, jsonText(n, 1), 15, nil, true), jsonText(n, 1), uint8(15), uint16(4096))
 	}
 	f.Add([]byte("\x33\x34\x32\x36\x31\x35\x33\xb7\x00\x00\x00"), []byte(nil), uint8(8), uint16(0))
+	f.Add([]byte("\x33\x34\x32\x36\x31\x35\x33\xb7\x00\x00\x33\x34\x04\x00"), []byte(nil), uint8(8), uint16(0))
 	f.Fuzz(func(t *testing.T, payload, history []byte, bits uint8, max uint16) {
 		bits = 8 + bits%8
 		var b Bytes

@@ -15,7 +15,10 @@ var ErrDeflate = &Error{CodeInvalidPayload, "Z_DATA_ERROR", "Invalid compressed 
 // streamTail follows each message's payload: the flush tail that the wire leaves
 // out, then an empty final block, so that the end of the message is the clean end
 // of a stream and a message cut short is not.
-const streamTail = syncTail + "\x01" + syncTail
+const (
+	streamTail = syncTail + finalTail
+	finalTail  = "\x01" + syncTail
+)
 
 // firstInflated is the most that is taken for a message before any of it has come
 // out.
@@ -28,8 +31,8 @@ const firstInflated = 16 << 10
 //
 // It stops with ErrMessageTooBig once more than max bytes have come out; 0 is no
 // limit. Memory grows with what comes out. Data that is corrupt or cut short is an
-// error that matches ErrDeflate. A peer that ends its stream within the message
-// (BFINAL) starts anew with the next: the rest of src and the history are dropped.
+// error that matches ErrDeflate. A peer that ends its stream (BFINAL) starts anew,
+// within the message or with the next: the history before is dropped.
 func (f *Flate) Inflate(src []byte, bits uint8, win *Window, max int64, b *Bytes) ([]byte, error) {
 	if len(src) == 0 {
 		return b.Get(0), nil
@@ -38,30 +41,31 @@ func (f *Flate) Inflate(src []byte, bits uint8, win *Window, max int64, b *Bytes
 	if max > 0 && max < math.MaxInt {
 		limit = int(max)
 	}
-	out, ended, err := f.inflate(src, win.last(1<<bits), limit, b)
+	out, anew, err := f.inflate(src, win.last(1<<bits), limit, b)
 	switch {
 	case err != nil:
 		b.Put(out)
 		return nil, err
 	case win == nil:
-	case ended:
+	case anew >= 0:
 		win.Reset()
+		win.add(out[anew:], 1<<bits)
 	default:
 		win.add(out, 1<<bits)
 	}
 	return out, nil
 }
 
-func (f *Flate) inflate(src, history []byte, limit int, b *Bytes) (out []byte, ended bool, err error) {
+func (f *Flate) inflate(src, history []byte, limit int, b *Bytes) (out []byte, anew int, err error) {
 	f.jobs <- struct{}{}
 	z, ok := f.inflaters.Get().(*inflater)
 	if !ok {
 		z = newInflater()
 	}
-	out, ended, err = z.inflate(src, history, limit, b)
+	out, anew, err = z.inflate(src, history, limit, b)
 	f.inflaters.Put(z)
 	<-f.jobs
-	return out, ended, err
+	return out, anew, err
 }
 
 // inflater is the library's reader with all that it reads through.
@@ -79,24 +83,35 @@ func newInflater() *inflater {
 	return z
 }
 
-// inflate lends out from b, on an error too, and reports whether the peer ended
-// its stream.
-func (z *inflater) inflate(src, history []byte, limit int, b *Bytes) (out []byte, ended bool, err error) {
+// inflate lends out from b, on an error too. anew is the length of out when the peer
+// last ended its stream, -1 if it did not.
+func (z *inflater) inflate(src, history []byte, limit int, b *Bytes) (out []byte, anew int, err error) {
 	z.src = payload{src: src, tail: streamTail}
 	z.in.Reset(&z.src)
 	out = b.Get(min(4*len(src), firstInflated, limit))[:0]
-	if err = z.fr.(flate.Resetter).Reset(z.in, history); err == nil {
-		out, err = z.drain(out, limit, b)
+	anew = -1
+	for more := true; more; {
+		if err = z.fr.(flate.Resetter).Reset(z.in, history); err == nil {
+			out, err = z.drain(out, limit, b)
+		}
+		left := z.in.Buffered() + z.src.left()
+		more = err == io.EOF && left > len(streamTail) // blocks may follow the final one (RFC 7692 7.2.1)
+		switch {
+		case err != io.EOF || left == 0:
+		case left >= len(streamTail), left == len(finalTail): // the flush tail completes an empty final block
+			anew, history = len(out), nil
+		default: // the final block was cut short, and took the tail for its own
+			err = io.ErrUnexpectedEOF
+		}
 	}
-	ended = z.in.Buffered()+z.src.left() > 0
 	z.src = payload{} // src is the caller's
 	switch err {
 	case io.EOF:
-		return out, ended, nil
+		return out, anew, nil
 	case ErrMessageTooBig:
-		return out, false, ErrMessageTooBig
+		return out, anew, ErrMessageTooBig
 	}
-	return out, false, &Error{Code: ErrDeflate.Code, ID: ErrDeflate.ID, Msg: ErrDeflate.Msg + ": " + err.Error()}
+	return out, anew, &Error{Code: ErrDeflate.Code, ID: ErrDeflate.ID, Msg: ErrDeflate.Msg + ": " + err.Error()}
 }
 
 // drain reads to the first error, which is io.EOF at the end of the stream.

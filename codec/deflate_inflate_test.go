@@ -32,6 +32,48 @@ func TestPeerMayEndItsStream(t *testing.T) {
 	}
 }
 
+// RFC 7692 7.2.1: more blocks may follow a final one, from the next octet on.
+func TestBlocksMayFollowTheFinalOne(t *testing.T) {
+	f := NewFlate(1, 1)
+	var b Bytes
+	const hello, final = "\xf2\x48\xcd\xc9\xc9\x07\x00", "\xf3\x48\xcd\xc9\xc9\x07\x00"
+	for in, want := range map[string]string{
+		final + hello:                  "HelloHello",
+		final + final + "\x00":         "HelloHello",
+		final:                          "Hello", // without the empty block that 7.2.1 asks for
+		"\x03\x00" + hello:             "Hello", // an empty stream first
+		hello + "\x00\x00\xff\xff\x01": "Hello", // an empty final block, its tail left out
+	} {
+		msg := mustInflate(t, f, []byte(in), 15, nil, &b)
+		if string(msg) != want {
+			t.Errorf("% x: got %q, want %q", in, msg, want)
+		}
+		b.Put(msg)
+	}
+	for _, in := range []string{
+		final + "\xf2\x48", final + "garbage", final + "\x07", // no block, or half of one
+		final[:len(final)-1], "\x01\x05\x00\xfa\xff", // the final block itself cut short
+		final + "\xf2\x00\x11\x00\x00", // refers to the stream before
+	} {
+		if msg, err := f.Inflate([]byte(in), 15, nil, 0, &b); !errors.Is(err, ErrDeflate) {
+			t.Errorf("% x: got %q, %v; want %v", in, msg, err, ErrDeflate)
+		}
+	}
+	if _, err := f.Inflate([]byte(final+hello), 15, nil, 9, &b); err != ErrMessageTooBig {
+		t.Errorf("above the limit: %v", err)
+	}
+	var win Window // has the last stream's text only
+	b.Put(mustInflate(t, f, []byte(final+hello), 15, &win, &b))
+	again := mustInflate(t, f, []byte("\xf2\x00\x11\x00\x00"), 15, &win, &b)
+	if string(again) != "Hello" || win.Len() != 2*len("Hello") {
+		t.Errorf("then %q, history of %d bytes", again, win.Len())
+	}
+	b.Put(again)
+	if n := b.Outstanding(); n != 0 {
+		t.Errorf("%d slices not given back", n)
+	}
+}
+
 func TestWireVectorsInflate(t *testing.T) {
 	f := NewFlate(1, 1)
 	var b Bytes

@@ -43,6 +43,8 @@ func compressedVectors() []compressed {
 		good("7.2.3.2 the window is shared", join(sent(0xc1, hello), sent(0xc1, helloAgain)), "Hello", "Hello"),
 		good("7.2.3.3 stored", sent(0xc1, helloStored), "Hello"),
 		good("7.2.3.4 BFINAL", join(sent(0xc1, helloFinal), sent(0xc1, helloFinal)), "Hello", "Hello"),
+		good("7.2.1 blocks after the final one", sent(0xc1, helloFinal[:7]+hello), "HelloHello"),
+		bad("7.2.1 half a block after the final one", 1007, sent(0xc1, helloFinal[:7]+hello[:3])),
 		good("7.2.3.5 two blocks", sent(0xc1, helloInTwo), "Hello"),
 		good("7.2.3.6 empty", join(sent(0xc1, "\x00"), sent(0xc2, "\x00")), "", ""),
 		good("after BFINAL an unfinished stream", join(sent(0xc1, helloFinal), sent(0xc1, hello), sent(0xc1, helloAgain)), "Hello", "Hello", "Hello"),
