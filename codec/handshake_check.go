@@ -22,7 +22,11 @@ func (r *Request) CheckUpgrade() error {
 func checkUpgrade[T textual](method, upgrade, key, version T) error {
 	switch {
 	case string(method) != http.MethodGet:
-		return &HandshakeError{Status: http.StatusMethodNotAllowed, Msg: "Invalid HTTP method"}
+		return &HandshakeError{
+			Status: http.StatusMethodNotAllowed,
+			Msg:    "Invalid HTTP method",
+			Header: http.Header{"Allow": {http.MethodGet}}, // RFC 9110 section 15.5.6
+		}
 	case !asciiFold(upgrade, "websocket"):
 		return refuse("Invalid Upgrade header")
 	case !validKey(key):

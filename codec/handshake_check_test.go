@@ -87,7 +87,7 @@ func checkRefusal(t *testing.T, err error, want string) {
 	wantStatus, wantHeader := http.StatusBadRequest, http.Header(nil)
 	switch want {
 	case method405:
-		wantStatus = http.StatusMethodNotAllowed
+		wantStatus, wantHeader = http.StatusMethodNotAllowed, http.Header{"Allow": {"GET"}}
 	case version400:
 		wantHeader = http.Header{"Sec-Websocket-Version": {"13, 8"}}
 	}
