@@ -115,11 +115,55 @@ func validLength(v []byte) bool {
 	return 0 < len(v) && len(v) <= 18
 }
 
-// Path returns the request target up to its first '?': bytes as sent, neither
-// decoded nor cleaned.
+// Path returns the target's path: bytes as sent, neither decoded nor cleaned.
 func (r *Request) Path() []byte {
-	path, _, _ := bytes.Cut(r.Target, []byte("?"))
+	_, path, _ := CutTarget(r.Target)
 	return path
+}
+
+// CutTarget cuts a request target into authority, path and query, as sent. The
+// authority is of an absolute target only (RFC 9112 section 3.2.2), without the
+// userinfo; an empty path behind it is "/". It allocates nothing but that "/".
+func CutTarget[T ~string | ~[]byte](target T) (authority, path, query T) {
+	rest := target
+	if n := schemeLen(target); n > 0 {
+		rest = target[n:]
+		for len(rest) > 0 && rest[0] != '/' && rest[0] != '?' {
+			rest = rest[1:]
+		}
+		authority = target[n : len(target)-len(rest)]
+		for i := range len(authority) {
+			if authority[len(authority)-1-i] == '@' {
+				authority = authority[len(authority)-i:]
+				break
+			}
+		}
+	}
+	path = rest
+	for i := range len(rest) {
+		if rest[i] == '?' {
+			path, query = rest[:i], rest[i+1:]
+			break
+		}
+	}
+	if len(path) == 0 && len(authority) > 0 {
+		path = T("/")
+	}
+	return authority, path, query
+}
+
+// schemeLen is the length of a scheme and "://", 0 when target has none.
+func schemeLen[T ~string | ~[]byte](target T) int {
+	for i := range len(target) {
+		switch c := lower(target[i]); {
+		case 'a' <= c && c <= 'z', i > 0 && (isDigit(c) || c == '+' || c == '-' || c == '.'):
+		case i > 0 && c == ':' && len(target) > i+2 && target[i+1] == '/' && target[i+2] == '/':
+			return i + len("://")
+		default:
+			return 0
+		}
+	}
+	return 0
 }
 
 // WantsUpgrade reports whether the request asks for another protocol: an

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -150,14 +151,47 @@ func TestEveryControlCharacterIsRefusedWhereverItStands(t *testing.T) {
 	}
 }
 
-func TestPathIsTheTargetUpToTheQuestionMark(t *testing.T) {
+func TestPathIsTheTargetsUpToTheQuestionMark(t *testing.T) {
 	for target, want := range map[string]string{
 		"/ws": "/ws", "/ws?x=1": "/ws", "/ws/": "/ws/", "/WS": "/WS", "/w%73": "/w%73", "/ws?a?b": "/ws", "/?": "/",
-		"/ws#f": "/ws#f", "http://a/ws?x": "http://a/ws", "*": "*",
+		"/ws#f": "/ws#f", "http://a/ws?x": "/ws", "*": "*",
 	} {
 		if got := parseRequest(t, "GET "+target+" HTTP/1.1\r\nHost: a\r\n\r\n").Path(); string(got) != want {
 			t.Errorf("%s: %s, want %s", target, got, want)
 		}
+	}
+}
+
+// RFC 9112 section 3.2: origin, absolute and asterisk form, and net/url's word on each.
+func TestCutTarget(t *testing.T) {
+	for target, want := range map[string][3]string{
+		"/":                         {"", "/", ""},
+		"/a//b?c=d?e":               {"", "/a//b", "c=d?e"},
+		"/http://h/x":               {"", "/http://h/x", ""},
+		"/?http://h/x":              {"", "/", "http://h/x"},
+		"http://h":                  {"h", "/", ""},
+		"HTTP://h:80/":              {"h:80", "/", ""},
+		"ws+x-1.0://[::1]:8080/a?b": {"[::1]:8080", "/a", "b"},
+		"http://h?b/c":              {"h", "/", "b/c"},
+		"http://u@v:p@h/@":          {"h", "/@", ""},
+		"http:///x":                 {"", "/x", ""},
+		"*":                         {"", "*", ""},
+		"h:80":                      {"", "h:80", ""},
+		"1http://h/":                {"", "1http://h/", ""},
+		"://h/":                     {"", "://h/", ""},
+		"http:/h":                   {"", "http:/h", ""},
+		"":                          {"", "", ""},
+	} {
+		a, p, q := codec.CutTarget(target)
+		if got := [3]string{a, p, q}; got != want {
+			t.Errorf("%q: %q, want %q", target, got, want)
+		}
+		if u, err := url.ParseRequestURI(target); err == nil && a != "" && (u.Host != a || max(u.Path, "/") != p || u.RawQuery != q) {
+			t.Errorf("%q: %q %q %q, to net/url %+v", target, a, p, q, u)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() { codec.CutTarget([]byte("http://h/p?q")) }); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
 

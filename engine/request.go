@@ -38,26 +38,37 @@ func (r *Request) Target() string {
 	return r.http.RequestURI
 }
 
-// Path returns the target up to the first '?', not decoded.
+// Path returns the target's path, not decoded: also of an absolute target
+// ("http://host/path"), as is sent to proxies.
 func (r *Request) Path() string {
-	path, _, _ := strings.Cut(r.Target(), "?")
+	if r.raw != nil {
+		return string(r.raw.Path())
+	}
+	_, path, _ := codec.CutTarget(r.http.RequestURI)
 	return path
 }
 
 // Query returns the target's query, parsed; malformed pairs are left out.
 func (r *Request) Query() url.Values {
-	_, query, _ := strings.Cut(r.Target(), "?")
+	_, _, query := codec.CutTarget(r.Target())
 	v, _ := url.ParseQuery(query)
 	return v
 }
 
 // Header returns a header's values, joined by ", "; "" when there is none. Names
-// are case-insensitive.
+// are case-insensitive. An absolute target's authority stands for Host's value,
+// whatever that is.
 func (r *Request) Header(name string) string {
+	host := strings.EqualFold(name, "Host")
 	switch {
 	case r.raw != nil:
+		if host {
+			if authority, _, _ := codec.CutTarget(r.raw.Target); len(authority) > 0 {
+				return string(authority)
+			}
+		}
 		return r.raw.Joined(name)
-	case strings.EqualFold(name, "Host"):
+	case host:
 		return r.http.Host
 	}
 	return strings.Join(r.http.Header.Values(name), ", ")

@@ -80,6 +80,13 @@ func TestTheAuthorityOfTheTargetPrevails(t *testing.T) {
 	t.Parallel()
 	plain, upgraded := make(chan string, 1), make(chan string, 1)
 	s := serve(t, ServerOptions{
+		Path: "/ws",
+		Verify: func(r *Request) error {
+			if got := [...]string{r.Header("host"), r.Path(), r.Query().Get("a")}; got != [...]string{"target.example", "/ws", "b"} {
+				t.Errorf("Verify sees %q", got)
+			}
+			return nil
+		},
 		Handler: Handler{Open: func(_ *Conn, r *Request) {
 			h, err := r.HTTP()
 			if err != nil {
@@ -96,7 +103,7 @@ func TestTheAuthorityOfTheTargetPrevails(t *testing.T) {
 		t.Errorf("plain HTTP is for %q", got)
 	}
 	p = connect(t, s)
-	p.write([]byte(strings.Replace(upgradeHead, "GET /", "GET http://target.example/", 1)))
+	p.write([]byte(strings.Replace(upgradeHead, "GET /", "GET http://target.example/ws?a=b", 1)))
 	if got := receive(t, upgraded, "the upgrade"); got != "target.example" {
 		t.Errorf("the upgrade is for %q", got)
 	}
