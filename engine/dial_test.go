@@ -123,6 +123,51 @@ func TestDialerSaysWhyNot(t *testing.T) {
 }
 
 // A server that accepts and says nothing: the context ends the wait.
+// Whatever is wrong with an answer, the error is one type's.
+func TestAnswersThatAreNoGoodAreDialErrors(t *testing.T) {
+	t.Parallel()
+	const ok = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+	e, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for answer, want := range map[string]string{
+		ok + "X: " + strings.Repeat("x", 9000):     "Response with a header block larger than 8192 bytes",
+		"HTTP/1.1 101 OK\n\n":                      "Malformed response: Malformed line end in the header block",
+		"no HTTP\r\n\r\n":                          "Malformed status line",
+		ok + "Sec-WebSocket-Extensions:\r\n":       "Invalid Sec-WebSocket-Extensions header",
+		ok + "Sec-WebSocket-Extensions: other\r\n": "Server indicated an extension that was not requested",
+	} {
+		hs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			if strings.HasPrefix(answer, ok) {
+				accept := codec.AcceptKey(nil, []byte(r.Header.Get("Sec-WebSocket-Key")))
+				answer += "Sec-WebSocket-Accept: " + string(accept) + "\r\n\r\n"
+			}
+			if _, err := io.WriteString(conn, answer); err != nil {
+				t.Error(err)
+			}
+			_, _ = io.Copy(io.Discard, conn) // until the client has seen it
+		}))
+		d := Dialer{Engine: e, Options: ConnOptions{PerMessageDeflate: &DeflateOptions{}}}
+		_, err := d.Dial(within(t), "ws"+strings.TrimPrefix(hs.URL, "http"))
+		if bad := (*codec.DialError)(nil); !errors.As(err, &bad) || bad.Msg != want {
+			t.Errorf("%.60q: %v, want a DialError %q", answer, err, want)
+		}
+		hs.Close()
+	}
+}
+
 func TestDialEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")

@@ -50,6 +50,14 @@ func (s *scratch) answered(c *Conn, hs *clientHandshake, head, rest []byte) {
 	s.decode(c, rest)
 }
 
+// badHead is ScanHead's refusal in the words of a client.
+func badHead(err error, limit int) error {
+	if errors.Is(err, codec.ErrHeadTooLarge) {
+		return &codec.DialError{Msg: fmt.Sprintf("Response with a header block larger than %d bytes", limit)}
+	}
+	return &codec.DialError{Msg: "Malformed response: " + err.Error()}
+}
+
 // check is RFC 6455 section 4.1's list for the client.
 func (hs *clientHandshake) check(head []byte) (up upgrade, err error) {
 	var res codec.Response
@@ -67,7 +75,7 @@ func (hs *clientHandshake) check(head []byte) (up upgrade, err error) {
 		return up, err
 	}
 	if !ok {
-		return up, fmt.Errorf("engine: the server answered with an extension that was not offered")
+		return up, &codec.DialError{Msg: "Invalid Sec-WebSocket-Extensions header", Status: res.Status} // empty
 	}
 	up.deflate = newDeflate(params, true)
 	return up, nil

@@ -78,7 +78,7 @@ func (s *scratch) handshake(c *Conn, marks uint32) (again uint32) {
 func (s *scratch) headCame(c *Conn, hs *handshake, in []byte, end int, err error) {
 	switch {
 	case err != nil && hs.client != nil:
-		hs.client.done <- err
+		hs.client.done <- badHead(err, c.policy.maxHead)
 		c.Terminate()
 	case err != nil:
 		c.refuse(err)
