@@ -38,6 +38,7 @@ text, binary as binary. It is as lean as a server on the engine can be.`,
 	f.BoolVar(&e.broadcast, "broadcast", false, "send every message to every connection")
 	f.BoolVar(&e.deflate, "deflate", false, "compress messages for clients that offer it (permessage-deflate)")
 	registerTuning(f, &e.options, 100<<20)
+	f.Lookup("max-outbox").DefValue = "what --max-payload needs, 16MiB at least"
 	e.tls.register(f)
 	e.life.register(f)
 	return cmd
