@@ -188,7 +188,10 @@ func (c *Conn) waiting() bool { return c.ext != nil && c.ext.hs != nil && c.ext.
 // checkLimits wants a timer on everything that must end.
 func (w *world) checkLimits(s *endpoint, c *Conn) {
 	now, p := w.e.now(), c.policy
-	quiet := now - min(c.seen.Load(), now)
+	quiet, left := now-min(c.seen.Load(), now), p.idle
+	if c.is(flagPinged) {
+		left -= p.ping
+	}
 	switch {
 	case c.ReadyState() == Connecting && quiet > p.handshake+1:
 		w.fail("fd %d: its handshake takes %d ticks", s.fd, quiet)
@@ -200,6 +203,8 @@ func (w *world) checkLimits(s *endpoint, c *Conn) {
 		w.fail("fd %d: blocked since tick %d, now %d, timer at %d", s.fd, c.out.since, now, c.due)
 	case (p.idle != 0 || p.ping != 0) && c.due == 0:
 		w.fail("fd %d: open and without a timer", s.fd)
+	case c.ReadyState() == Open && p.idle != 0 && !c.is(flagHeld) && quiet > left+1:
+		w.fail("fd %d: silent for %d ticks, of %d that were left", s.fd, quiet, left)
 	}
 }
 

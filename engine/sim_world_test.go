@@ -222,15 +222,16 @@ func (w *world) meddle(where string) {
 	w.depth--
 }
 
-// passTime moves the clock: mostly a little, at times so far as if the machine had
-// been suspended. What is ready is done before a long time passes.
+// passTime moves the clock: mostly a little, at times by a share of the time limits, or
+// so far as if the machine had been suspended. What is ready is done before.
 func (w *world) passTime() {
-	if !w.chance(8) {
+	if !w.chance(4) {
 		w.clock += time.Duration(w.rng.IntN(150)) * time.Millisecond
 		return
 	}
 	w.quiesce()
-	w.clock += time.Duration(w.rng.IntN(30_000)) * time.Millisecond
+	w.clock += time.Duration(w.rng.IntN(pick(w, []int{3_000, 3_000, 30_000}))) * time.Millisecond
 	w.log("the clock jumps")
 	w.quiesce()
+	w.checkQuiet()
 }

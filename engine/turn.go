@@ -87,8 +87,8 @@ func (s *scratch) contain(c *Conn) {
 	c.mu.Lock()
 	c.fail(CodeInternal, nil)
 	c.mu.Unlock()
-	// The turn broke off before it said what is left to read (R7).
-	c.kick(markRead | markHangup)
+	// The turn broke off before it said what is left to read (R7), or looked at its time.
+	c.kick(markRead | markHangup | markTimer)
 	defer s.contain(c) // Drain and Close may panic too
 	if s.uncork(c) {
 		s.finish(c)
