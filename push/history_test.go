@@ -3,9 +3,12 @@ package push_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+	"github.com/roost-ws/roost/engine"
 	"github.com/roost-ws/roost/push"
 	"github.com/roost-ws/roost/push/protocol"
 )
@@ -161,6 +164,41 @@ func TestAReplayThatIsTooLargeIsNotRecovered(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	q.fence()
+}
+
+// A replay of which the memory budget refuses a part ends the connection: live events
+// after the gap would look like all of it.
+func TestAReplayIsWholeOrTheConnectionEnds(t *testing.T) {
+	t.Parallel()
+	const events = 100 // 20 MB: more than the kernel keeps, and 4 MiB
+	r := startAt(t, engine.ServerOptions{MaxOutbox: 64 << 20, Config: engine.Config{MemoryBudget: 4 << 20, Loops: 1}},
+		push.Options{App: withHistory(events, time.Minute), Limits: push.Limits{MaxData: 1 << 20}})
+	p := r.connect()
+	at := *p.resume("kept-a", nil).Position
+	p.conn.CloseNow()
+	data := strings.Repeat("x", 200<<10)
+	for range events {
+		if err := r.push.Publish(context.Background(), push.Event{Channels: []string{"kept-a"}, Name: "e", Data: data}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q := r.connect()
+	q.conn.SetReadLimit(-1)
+	q.send(protocol.EventSubscribe, map[string]any{"channel": "kept-a", "position": at})
+	eventually(t, "the budget refuses", func() bool { return r.metric("roost_engine_memory_refused_total") != "0" })
+	q.expect(protocol.EventSubscribed)
+	for seq := uint64(1); ; seq++ {
+		f, err := q.read()
+		if err != nil {
+			if code := websocket.CloseStatus(err); code != protocol.CodeOverCapacity {
+				t.Errorf("closed with %d: %v", code, err)
+			}
+			return
+		}
+		if f.Position == nil || f.Position.Seq != seq || seq == events {
+			t.Fatalf("got %s at %+v, want %d or the end", f.Event, f.Position, seq)
+		}
+	}
 }
 
 func TestPresenceChannelsResumeToo(t *testing.T) {

@@ -49,6 +49,12 @@ func start(t testing.TB, o push.Options) *rig {
 // startOn is start with an engine of one's own.
 func startOn(t testing.TB, cfg engine.Config, o push.Options) *rig {
 	t.Helper()
+	return startAt(t, engine.ServerOptions{Config: cfg}, o)
+}
+
+// startAt is start with a listener of one's own.
+func startAt(t testing.TB, base engine.ServerOptions, o push.Options) *rig {
+	t.Helper()
 	if o.App.ID == "" && len(o.Apps) == 0 {
 		o.App = app
 	}
@@ -65,12 +71,13 @@ func startOn(t testing.TB, cfg engine.Config, o push.Options) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Logger = o.Logger
-	e, err := engine.New(cfg)
+	base.Config.Logger = o.Logger
+	e, err := engine.New(base.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv, err := engine.NewServer(p.Options(engine.ServerOptions{Engine: e, Addr: "127.0.0.1:0"}))
+	base.Engine, base.Addr = e, "127.0.0.1:0"
+	srv, err := engine.NewServer(p.Options(base))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,10 +115,21 @@ func (s *Server) fail(c *engine.Conn, code int, msg string) {
 	s.send(c, protocol.EventError, "", append(protocol.AppendString(data, msg), '}'))
 }
 
-// send drops the frame when the connection is closing or its outbox is full: the
-// engine closes a connection that it can't send to.
-func (s *Server) send(c *engine.Conn, event, channel string, data []byte) {
-	_ = c.Send(engine.Text, protocol.AppendFrame(nil, event, channel, data))
+// send reports whether the client will get the frame, or else the end of its
+// connection.
+func (s *Server) send(c *engine.Conn, event, channel string, data []byte) bool {
+	return sendFrame(c, protocol.AppendFrame(nil, event, channel, data))
+}
+
+// sendFrame closes a connection that a frame was refused for, as when the memory
+// budget is used up: a client that goes on without it would miss it for ever.
+func sendFrame(c *engine.Conn, frame []byte) bool {
+	if c.Send(engine.Text, frame) == nil {
+		return true
+	}
+	// A connection that is closing already needs nothing more.
+	_ = c.Close(protocol.CodeOverCapacity, "the server has no memory for what is to be sent: try again later")
+	return false
 }
 
 func (s *Server) message(c *engine.Conn, m engine.Message) {

@@ -139,20 +139,26 @@ func (s *Server) join(c *engine.Conn, ss *session, ch *channel, d *subscription,
 }
 
 // confirm sends the confirmation and what was missed, and makes c a member of the
-// topic. It reports false when c is no longer open. What is sent here is queued
-// before the first event can be.
+// topic. It reports false when c is not, or no longer, open, as after a part of it
+// was refused. What is sent here is queued before the first event can be.
 func (s *Server) confirm(c *engine.Conn, ss *session, ch *channel, snapshot []byte, d *subscription, replay *Replay) bool {
 	if replay == nil {
-		s.send(c, protocol.EventSubscribed, ch.name, protocol.AppendString(nil, string(confirmation(snapshot, nil, protocol.Position{}))))
-		return ch.topic.Subscribe(c)
+		return s.send(c, protocol.EventSubscribed, ch.name, protocol.AppendString(nil, string(confirmation(snapshot, nil, protocol.Position{})))) &&
+			ch.topic.Subscribe(c)
 	}
 	events, first := replayed(ch, replay)
-	s.send(c, protocol.EventSubscribed, ch.name, protocol.AppendString(nil, string(confirmation(snapshot, replay, first))))
+	if !s.send(c, protocol.EventSubscribed, ch.name, protocol.AppendString(nil, string(confirmation(snapshot, replay, first)))) {
+		return false
+	}
 	for _, e := range events {
-		_ = c.Send(engine.Text, appendEvent(nil, e, ch.name, protocol.AppendString(nil, e.Data), ch.traced))
+		if !sendFrame(c, appendEvent(nil, e, ch.name, protocol.AppendString(nil, e.Data), ch.traced)) {
+			return false
+		}
 	}
 	if protocol.IsCache(ch.name) && replay.Last == nil {
-		s.send(c, protocol.EventCacheMiss, ch.name, nil)
+		if !s.send(c, protocol.EventCacheMiss, ch.name, nil) {
+			return false
+		}
 		ss.app.hooks.add(hookEvent{Name: hookCacheMiss, Channel: ch.name})
 	}
 	if d.Position != nil {

@@ -209,8 +209,7 @@ func sendWatchlist(c *engine.Conn, online, offline []string) {
 	if err != nil {
 		return // strings always marshal
 	}
-	// A connection that can't be sent to is closed by the engine.
-	_ = c.Send(engine.Text, protocol.AppendFrame(nil, protocol.EventWatchlist, "", protocol.AppendString(nil, string(text))))
+	sendFrame(c, protocol.AppendFrame(nil, protocol.EventWatchlist, "", protocol.AppendString(nil, string(text))))
 }
 
 // terminate ends the connections that a user has here.
