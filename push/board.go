@@ -2,7 +2,6 @@ package push
 
 import (
 	"encoding/json"
-	"net/url"
 	"sync"
 	"time"
 
@@ -198,11 +197,7 @@ func (a *app) sample(watched bool) appSample {
 		v.Largest = a.traffic.look(a.hub)
 	}
 	for _, p := range a.hooks.list() {
-		u, err := url.Parse(p.URL)
-		if err != nil {
-			continue // checked when the server was made
-		}
-		v.Webhooks = append(v.Webhooks, hookSample{Host: u.Host, Waiting: p.waiting(), Most: hookQueue})
+		v.Webhooks = append(v.Webhooks, hookSample{Host: p.host(), Waiting: p.waiting(), Most: hookQueue})
 	}
 	return v
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -63,7 +64,7 @@ func (p *endpoint) run(ctx context.Context) {
 		for batch := p.take(); len(batch) > 0; batch = p.take() {
 			if err := p.deliver(ctx, batch); err != nil {
 				p.counts.hooksDropped.Add(int64(len(batch)))
-				p.log.Error("webhook given up", "app", p.app.now(), "url", p.URL, "events", len(batch), "err", err)
+				p.log.Error("webhook given up", "app", p.app.now(), "host", p.host(), "events", len(batch), "err", err)
 			} else {
 				p.counts.hooksSent.Add(int64(len(batch)))
 			}
@@ -103,7 +104,7 @@ func (p *endpoint) deliver(ctx context.Context, batch []hookEvent) error {
 			return err
 		}
 		p.counts.hooksFailed.Add(1)
-		p.log.Warn("webhook failed", "app", p.app.now(), "url", p.URL, "retry_in", wait, "err", err)
+		p.log.Warn("webhook failed", "app", p.app.now(), "host", p.host(), "retry_in", wait, "err", err)
 		if err := pause(ctx, wait); err != nil {
 			return err
 		}
@@ -113,7 +114,7 @@ func (p *endpoint) deliver(ctx context.Context, batch []hookEvent) error {
 func (p *endpoint) post(ctx context.Context, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return withoutURL(err)
 	}
 	for name, value := range p.Headers {
 		req.Header.Set(name, value)
@@ -123,7 +124,7 @@ func (p *endpoint) post(ctx context.Context, body []byte) error {
 	req.Header.Set("X-Pusher-Signature", protocol.SignWebhook(p.app.now().Secret, body))
 	res, err := p.client.Do(req)
 	if err != nil {
-		return err
+		return withoutURL(err)
 	}
 	if err := res.Body.Close(); err != nil {
 		return err
@@ -132,6 +133,14 @@ func (p *endpoint) post(ctx context.Context, body []byte) error {
 		return errors.New("the backend answered " + res.Status)
 	}
 	return nil
+}
+
+// withoutURL is the reason in an error that has the URL too, which may hold secrets.
+func withoutURL(err error) error {
+	if e := (*url.Error)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }
 
 func pause(ctx context.Context, d time.Duration) error {

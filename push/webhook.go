@@ -45,8 +45,12 @@ const (
 
 func (w *Webhook) check() error {
 	u, err := url.Parse(w.URL)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return fmt.Errorf("webhook URL %q is not http:// or https:// and a host", w.URL)
+	if err != nil {
+		return fmt.Errorf("webhook URL can't be read: %w: write http:// or https:// and a host", withoutURL(err))
+	}
+	if u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		u.User, u.RawQuery = nil, "" // where secrets are
+		return fmt.Errorf("webhook URL %q is not http:// or https:// and a host", u)
 	}
 	known := []string{hookOccupied, hookVacated, hookAdded, hookRemoved, hookClientEvent, hookCacheMiss}
 	for _, name := range w.Events {
@@ -55,6 +59,15 @@ func (w *Webhook) check() error {
 		}
 	}
 	return nil
+}
+
+// host is what logs and the dashboard have of the URL: user, path and query may be secret.
+func (w *Webhook) host() string {
+	u, err := url.Parse(w.URL)
+	if err != nil {
+		return "" // not with what check lets in
+	}
+	return u.Host
 }
 
 // hookEvent is one event in a webhook's body.

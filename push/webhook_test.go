@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/roost-ws/roost/internal/testio"
 	"github.com/roost-ws/roost/push"
 	"github.com/roost-ws/roost/push/protocol"
 )
@@ -117,6 +119,26 @@ func TestWebhooksAreTriedAgainAndKeepTheirOrder(t *testing.T) {
 		t.Errorf("%s failures counted, want 2", got)
 	}
 	eventually(t, "both are counted as sent", func() bool { return r.metric("roost_push_webhook_events_total") == "2" })
+}
+
+// What a webhook's URL holds besides its host stays out of the log.
+func TestFailedWebhooksAreLoggedWithoutTheSecretsOfTheirURL(t *testing.T) {
+	var log testio.Log
+	gone := newBackend(t, 0)
+	gone.Close() // an error of the client names the URL
+	down := newBackend(t, 1000)
+	a := app
+	for _, host := range []string{gone.Listener.Addr().String(), down.Listener.Addr().String()} {
+		a.Webhooks = append(a.Webhooks, push.Webhook{URL: "http://user:s3cret@" + host + "/s3cret?token=s3cret"})
+	}
+	r := start(t, push.Options{App: a, Logger: slog.New(slog.NewJSONHandler(&log, nil))})
+	r.subscriber("a")
+	for _, w := range []string{gone.Listener.Addr().String(), down.Listener.Addr().String()} {
+		eventually(t, "a line about "+w, func() bool { return strings.Contains(log.String(), `"msg":"webhook failed","app":"app 3","host":"`+w) })
+	}
+	if text := log.String(); strings.Contains(text, "s3cret") {
+		t.Errorf("the log holds a secret:\n%s", text)
+	}
 }
 
 func TestWebhooksAreChosenByNameAndChannel(t *testing.T) {

@@ -77,7 +77,8 @@ func quoted(v any) string {
 	return string(text)
 }
 
-// maskList masks, in a list that was checked, each secret and each header.
+// maskList masks, in a list that was checked, each secret, each header, and what is
+// secret in URLs.
 func maskList(text string) string {
 	var v any
 	if err := json.Unmarshal([]byte(text), &v); err != nil {
@@ -99,23 +100,38 @@ func maskIn(v any, all bool) {
 	case map[string]any:
 		for name, item := range v {
 			secret := all || strings.Contains(strings.ToLower(name), "secret") || strings.EqualFold(name, "headers")
-			if _, text := item.(string); text && secret {
+			switch text, isText := item.(string); {
+			case isText && secret:
 				v[name] = masked
+			case isText && strings.EqualFold(name, "url"):
+				v[name] = maskURL(text)
 			}
 			maskIn(item, secret)
 		}
 	}
 }
 
-// maskURLs hides the passwords of a list of URLs.
+// maskURLs hides the secrets in a list of URLs.
 func maskURLs(list string) string {
 	urls := strings.Split(list, ",")
 	for i, text := range urls {
-		if u, err := url.Parse(text); err != nil {
-			urls[i] = masked
-		} else {
-			urls[i] = u.Redacted()
-		}
+		urls[i] = maskURL(text)
 	}
 	return strings.Join(urls, ",")
+}
+
+// maskURL hides the password, or a token in the user's place, and the query.
+func maskURL(text string) string {
+	const hidden = "xxxxx" // as Redacted has it
+	u, err := url.Parse(text)
+	if err != nil {
+		return masked
+	}
+	if _, password := u.User.Password(); u.User != nil && !password {
+		u.User = url.User(hidden)
+	}
+	if u.RawQuery != "" {
+		u.RawQuery = hidden
+	}
+	return u.Redacted()
 }

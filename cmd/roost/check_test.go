@@ -22,6 +22,8 @@ apps:
     previous_secrets: [s3cret-before]
     webhooks:
       - {url: http://127.0.0.1:1/hook, headers: {Authorization: s3cret-token}}
+      - {url: "http://hook:s3cret@127.0.0.1:1/hook?token=s3cret"}
+      - {url: "http://s3cret-token@127.0.0.1:1/hook"}
 `)
 	code, stdout, stderr := runRoost(t, []string{"ROOST_TOKEN=s3cret-console-token"}, "serve", "--config", file, "--key", "k", "--check-config")
 	if code != 0 || stderr != "" {
@@ -30,7 +32,7 @@ apps:
 	if strings.Contains(stdout, "s3cret") {
 		t.Errorf("a secret was printed:\n%s", stdout)
 	}
-	for _, line := range []string{"max-conns: 10000", `key: "k"`, "shutdown-timeout: 10s", `bus: "nats://user:xxxxx@127.0.0.1:4222"`, `"id":"shop"`, "max-payload: 10KiB"} {
+	for _, line := range []string{"max-conns: 10000", `key: "k"`, "shutdown-timeout: 10s", `bus: "nats://user:xxxxx@127.0.0.1:4222"`, `"id":"shop"`, `"url":"http://hook:xxxxx@127.0.0.1:1/hook?xxxxx"`, "max-payload: 10KiB"} {
 		if !strings.Contains(stdout, line) {
 			t.Errorf("not printed: %s\n%s", line, stdout)
 		}
