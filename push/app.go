@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"path"
 	"regexp"
 	"slices"
@@ -190,18 +191,19 @@ func (a *app) retention(channel string) Retention {
 	return r
 }
 
-// allowEvents reports whether backends may publish n more events now.
-func (a *app) allowEvents(now time.Duration, n int) bool {
+// allowEvents is nil when backends may publish n more events now: all or none.
+func (a *app) allowEvents(now time.Duration, n int) *httpError {
 	rate := a.now().Limits.EventRate
 	if rate == 0 {
-		return true
+		return nil
+	}
+	if n > rate { // trying again would not help
+		return httpErrorf(http.StatusRequestEntityTooLarge, "batch has %d events and app %s may publish %d a second: send smaller batches", n, a.ID, rate)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for range n {
-		if !a.events.allow(now, time.Second/time.Duration(rate), rate) {
-			return false
-		}
+	if !a.events.allow(now, time.Second/time.Duration(rate), rate, n) {
+		return httpErrorf(http.StatusTooManyRequests, "app %s may publish %d events a second: send fewer", a.ID, rate)
 	}
-	return true
+	return nil
 }

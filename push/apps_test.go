@@ -1,6 +1,7 @@
 package push_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/roost-ws/roost/push"
@@ -66,6 +67,10 @@ func TestBackendsKeepToTheirRate(t *testing.T) {
 	}
 	if got[200] < 2 || got[429] == 0 {
 		t.Errorf("answers %v, want two or more 200 and some 429", got)
+	}
+	e := `{"name":"e","channel":"c","data":"x"}`
+	if status, text := r.request("POST", "/apps/3/batch_events", "", `{"batch":[`+e+","+e+","+e+`]}`); status != 413 || !strings.Contains(text, "3 events") || !strings.Contains(text, "2 a second") {
+		t.Errorf("a batch that no second has room for: %d %s", status, text)
 	}
 }
 

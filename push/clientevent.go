@@ -23,7 +23,7 @@ func (s *Server) clientEvent(c *engine.Conn, ss *session, f protocol.Frame) {
 		return
 	}
 	rate := ss.app.now().Limits.ClientEventRate
-	if !ss.events.allow(time.Since(s.start), time.Second/time.Duration(rate), rate) {
+	if !ss.events.allow(time.Since(s.start), time.Second/time.Duration(rate), rate, 1) {
 		s.counts.refusedEvents.Add(1)
 		s.fail(c, protocol.CodeClientEvent, fmt.Sprintf("more than %d client events a second: send fewer", rate))
 		return

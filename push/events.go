@@ -100,8 +100,8 @@ func checkTarget(name string) error {
 
 // publishAll stops at the first failure of the bus; the events before it are out.
 func (s *Server) publishAll(ctx context.Context, a *app, events []*Event) *httpError {
-	if !a.allowEvents(time.Since(s.start), len(events)) {
-		return httpErrorf(http.StatusTooManyRequests, "app %s may publish %d events a second: send fewer", a.ID, a.now().Limits.EventRate)
+	if err := a.allowEvents(time.Since(s.start), len(events)); err != nil {
+		return err
 	}
 	ctx, end := s.tracer.request(ctx, a, len(events))
 	defer end()

@@ -64,11 +64,12 @@ func (l *Limits) inherit(from *Limits) {
 // paid for, as time since the server's start.
 type bucket time.Duration
 
-func (b *bucket) allow(now, interval time.Duration, burst int) bool {
+// allow admits n messages or none, and takes nothing for none.
+func (b *bucket) allow(now, interval time.Duration, burst, n int) bool {
 	due := max(time.Duration(*b), now)
-	if due-now > interval*time.Duration(burst-1) {
+	if due-now > interval*time.Duration(burst-n) {
 		return false
 	}
-	*b = bucket(due + interval)
+	*b = bucket(due + interval*time.Duration(n))
 	return true
 }

@@ -143,7 +143,7 @@ func (s *Server) message(c *engine.Conn, m engine.Message) {
 		return
 	}
 	rate := ss.app.now().Limits.MessageRate
-	if !ss.messages.allow(time.Since(s.start), time.Second/time.Duration(rate), ss.app.now().Limits.MessageBurst) {
+	if !ss.messages.allow(time.Since(s.start), time.Second/time.Duration(rate), ss.app.now().Limits.MessageBurst, 1) {
 		s.counts.rateLimited.Add(1)
 		s.disconnect(c, ss.legacy, protocol.CodeOverCapacity, fmt.Sprintf("more than %d messages a second: send fewer", rate))
 		return
