@@ -66,7 +66,7 @@ func (h *hub) add(e *engine.Engine, name string) *channel {
 	ch := s.m[name]
 	if ch == nil {
 		// The clone lets go of the message that the name was cut out of.
-		ch = &channel{name: strings.Clone(name), topic: h.app.pattern(name).Slow.topic(e), keep: h.app.retention(name), traced: h.app.traced(name)}
+		ch = &channel{name: strings.Clone(name), topic: h.app.slow(name).topic(e), keep: h.app.retention(name), traced: h.app.traced(name)}
 		if protocol.IsPresence(name) {
 			ch.members = h.app.presences.hold(ch.name)
 		}

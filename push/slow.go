@@ -15,6 +15,7 @@ import (
 type Slow struct {
 	// Policy is "disconnect" (the default: with 4150, so that clients come back and
 	// resume), "drop_oldest", "drop_newest", or "conflate": only the latest event waits.
+	// Presence channels always disconnect.
 	Policy string `json:"policy"`
 	// MaxBehind is the most bytes of the channel that may wait for one subscriber; 0 is
 	// no limit but the connection's outbox.
@@ -34,6 +35,16 @@ func (s Slow) check() error {
 		return fmt.Errorf("max_behind %d is negative: write bytes, or 0 for the outbox's own limit", s.MaxBehind)
 	}
 	return nil
+}
+
+// slow is what becomes of those who read a channel too slowly. One who missed that a
+// member went would show it for ever, so presence channels drop nothing.
+func (a *app) slow(channel string) Slow {
+	s := a.pattern(channel).Slow
+	if protocol.IsPresence(channel) {
+		s.Policy = "disconnect"
+	}
+	return s
 }
 
 // topic makes the topic of a channel under s, which was checked.

@@ -78,6 +78,37 @@ func TestConflatedChannelsKeepTheLatest(t *testing.T) {
 	}
 }
 
+// Whoever misses that a member went would show it for ever: a presence channel drops
+// nothing, whatever its pattern says.
+func TestPresenceChannelsDisconnectSlowMembers(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []string{"drop_oldest", "drop_newest", "conflate"} {
+		a := app
+		a.Channels = []push.Pattern{{Match: "*", Slow: push.Slow{Policy: policy}}}
+		r := start(t, push.Options{App: a, Limits: push.Limits{MaxData: 64 << 10}})
+		sleeper, reader := r.connect(), r.connect()
+		sleeper.enter("presence-room", "sleeper", "{}")
+		reader.enter("presence-room", "reader", "{}")
+		e := push.Event{Channels: []string{"presence-room"}, Name: "e", Data: strings.Repeat("x", 30<<10)}
+		for range 400 { // 12 MB: more than the kernel keeps, and 1 MiB
+			if err := r.push.Publish(context.Background(), e); err != nil {
+				t.Fatal(err)
+			}
+			if !reader.until("e", "") {
+				t.FailNow()
+			}
+		}
+		for {
+			if _, err := sleeper.read(); err != nil {
+				if code := websocket.CloseStatus(err); code != protocol.CodeTooSlow {
+					t.Errorf("%s: closed with %d: %v", policy, code, err)
+				}
+				break
+			}
+		}
+	}
+}
+
 // What a policy costs its slow subscribers is counted by its name, for Prometheus and
 // on the dashboard; the connection stays.
 func TestEachSlowPolicyIsCountedByItsName(t *testing.T) {

@@ -19,7 +19,7 @@ type appLists struct{ apps, channels, webhooks string }
 
 func (l *appLists) register(f *pflag.FlagSet) {
 	f.StringVar(&l.apps, "apps", "", "several apps as a `list` of {id, key, secret, …}, best in the settings file")
-	f.StringVar(&l.channels, "channels", "", "a `list` of {match, history: {count, age}, slow: {policy, max_behind}} for the app of --key; the first that matches holds")
+	f.StringVar(&l.channels, "channels", "", "a `list` of {match, history: {count, age}, slow: {policy, max_behind}} for the app of --key; the first that matches holds, but presence channels always disconnect the slow")
 	f.StringVar(&l.webhooks, "webhooks", "", "a `list` of {url, events, prefix, headers} for the app of --key")
 }
 
