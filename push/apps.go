@@ -78,6 +78,7 @@ func (s *Server) UpdateApps(apps []App, limits Limits) error {
 	for _, a := range gone {
 		a.hooks.stop()
 	}
+	s.warnOfLists()
 	s.opts.Logger.Info("apps updated", "added", names(missing(after, before)), "removed", names(gone), "changed", changed)
 	return nil
 }

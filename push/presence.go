@@ -54,8 +54,8 @@ func (a *app) parseMember(channelData string) (id string, info json.RawMessage, 
 }
 
 // join adds a connection of user id. greet is called with the members, the new
-// one included, and must make c a member of the topic.
-func (m *members) join(c *engine.Conn, a *app, ch *channel, id string, info json.RawMessage, greet func(snapshot []byte) bool) (ok bool, r *refusal) {
+// one included, and must make c a member of the topic, or say why not.
+func (m *members) join(c *engine.Conn, a *app, ch *channel, id string, info json.RawMessage, greet func(snapshot []byte) (bool, *refusal)) (ok bool, r *refusal) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	u := m.users[id]
@@ -66,11 +66,11 @@ func (m *members) join(c *engine.Conn, a *app, ch *channel, id string, info json
 	if first := u == nil || u.conns == 0; first {
 		u, came = m.claim(id, claim{Since: time.Now().UnixMilli(), Info: info})
 	}
-	if !greet(m.snapshot()) {
+	if ok, r = greet(m.snapshot()); !ok {
 		if u.conns == 0 {
 			m.unclaim(id, "")
 		}
-		return false, nil
+		return false, r
 	}
 	if u.conns++; u.conns == 1 {
 		a.fleet.memberChanged(a, m.name, id)

@@ -3,11 +3,14 @@ package push_test
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/roost-ws/roost/engine"
+	"github.com/roost-ws/roost/internal/testio"
 	"github.com/roost-ws/roost/push"
 	"github.com/roost-ws/roost/push/protocol"
 )
@@ -101,6 +104,32 @@ func TestPresenceKeepsToItsLimits(t *testing.T) {
 	p.expect(protocol.EventError) // subscribed already
 	if got := r.metric("roost_push_subscriptions"); got != "3" {
 		t.Errorf("%s subscriptions, want 3: a refused one was kept", got)
+	}
+}
+
+// Who joins a channel whose list of members a connection has no room for is refused:
+// closed, it would come back for the same.
+func TestAListOfMembersThatIsTooLargeIsRefused(t *testing.T) {
+	var log testio.Log
+	o := push.Options{Limits: push.Limits{MaxMembers: 5, MaxUserInfo: 4 << 10}, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+	r := startAt(t, engine.ServerOptions{MaxOutbox: 20 << 10}, o)
+	info := `"` + strings.Repeat("i", 3<<10) + `"`
+	for _, user := range []string{"a", "b", "c"} {
+		r.connect().enter("presence-room", user, info)
+	}
+	p := r.connect()
+	p.ask("presence-room", fmt.Sprintf(`{"user_id":"d","user_info":%s}`, info))
+	var d struct {
+		Type, Error string
+		Status      int
+	}
+	if err := protocol.DecodeData(p.expect(protocol.EventSubscriptionError).Data, &d); err != nil || d.Type != "LimitReached" || d.Status != 413 || !strings.Contains(d.Error, "may have 10240") {
+		t.Errorf("%+v %v", d, err)
+	}
+	p.fence()
+	r.answers("/channels/presence-room/users", "", `{"users":[{"id":"a"},{"id":"b"},{"id":"c"}]}`)
+	if text := log.String(); !strings.Contains(text, "max_members=5 max_user_info=4096 bytes=20480 half_of_max_outbox=10240") {
+		t.Errorf("the log does not warn:\n%s", text)
 	}
 }
 

@@ -91,6 +91,7 @@ func (s *Server) Options(base engine.ServerOptions) engine.ServerOptions {
 	if base.MaxOutbox < 0 {
 		s.maxOutbox.Store(1 << 40) // no limit
 	}
+	s.warnOfLists()
 	if base.PingInterval == 0 {
 		base.PingInterval = s.opts.ActivityTimeout
 	}
@@ -109,6 +110,18 @@ func (s *Server) Options(base engine.ServerOptions) engine.ServerOptions {
 		}
 	}
 	return base
+}
+
+// warnOfLists tells of apps whose limits allow presence channels that are too large
+// to join.
+func (s *Server) warnOfLists() {
+	for _, a := range s.tenants().list {
+		l := a.now().Limits
+		if n, most := l.MaxMembers*l.MaxUserInfo, int(s.maxOutbox.Load())/2; n > most {
+			s.opts.Logger.Warn("the list of a full presence channel may be too large: allow fewer members, less info, or a larger outbox",
+				"app", a.now(), "max_members", l.MaxMembers, "max_user_info", l.MaxUserInfo, "bytes", n, "half_of_max_outbox", most)
+		}
+	}
 }
 
 // EngineHandler returns the WebSocket side.

@@ -131,9 +131,9 @@ func (s *Server) fits(c *engine.Conn, missed []*Event) bool {
 
 func (s *Server) join(c *engine.Conn, ss *session, ch *channel, d *subscription, replay *Replay) (bool, *refusal) {
 	if ch.members == nil {
-		return s.confirm(c, ss, ch, nil, d, replay), nil
+		return s.confirm(c, ss, ch, nil, d, replay)
 	}
-	return ch.members.join(c, ss.app, ch, d.member, d.info, func(snapshot []byte) bool {
+	return ch.members.join(c, ss.app, ch, d.member, d.info, func(snapshot []byte) (bool, *refusal) {
 		return s.confirm(c, ss, ch, snapshot, d, replay)
 	})
 }
@@ -141,30 +141,35 @@ func (s *Server) join(c *engine.Conn, ss *session, ch *channel, d *subscription,
 // confirm sends the confirmation and what was missed, and makes c a member of the
 // topic. It reports false when c is not, or no longer, open, as after a part of it
 // was refused. What is sent here is queued before the first event can be.
-func (s *Server) confirm(c *engine.Conn, ss *session, ch *channel, snapshot []byte, d *subscription, replay *Replay) bool {
-	if replay == nil {
-		return s.send(c, protocol.EventSubscribed, ch.name, protocol.AppendString(nil, string(confirmation(snapshot, nil, protocol.Position{})))) &&
-			ch.topic.Subscribe(c)
+func (s *Server) confirm(c *engine.Conn, ss *session, ch *channel, snapshot []byte, d *subscription, replay *Replay) (bool, *refusal) {
+	var events []*Event
+	var first protocol.Position
+	if replay != nil {
+		events, first = replayed(ch, replay)
 	}
-	events, first := replayed(ch, replay)
-	if !s.send(c, protocol.EventSubscribed, ch.name, protocol.AppendString(nil, string(confirmation(snapshot, replay, first)))) {
-		return false
+	frame := protocol.AppendFrame(nil, protocol.EventSubscribed, ch.name, protocol.AppendString(nil, string(confirmation(snapshot, replay, first))))
+	// As with replays, a client that is ended by its own list would come back for it.
+	if most := int(s.maxOutbox.Load()) / 2; snapshot != nil && len(frame) > most {
+		return false, &refusal{"LimitReached", fmt.Sprintf("the list of members has %d bytes and may have %d, half of what may wait for a client: have fewer members, or tell less of them", len(frame), most), http.StatusRequestEntityTooLarge}
+	}
+	if !sendFrame(c, frame) {
+		return false, nil
 	}
 	for _, e := range events {
 		if !sendFrame(c, appendEvent(nil, e, ch.name, protocol.AppendString(nil, e.Data), ch.traced)) {
-			return false
+			return false, nil
 		}
 	}
-	if protocol.IsCache(ch.name) && replay.Last == nil {
+	if replay != nil && protocol.IsCache(ch.name) && replay.Last == nil {
 		if !s.send(c, protocol.EventCacheMiss, ch.name, nil) {
-			return false
+			return false, nil
 		}
 		ss.app.hooks.add(hookEvent{Name: hookCacheMiss, Channel: ch.name})
 	}
-	if d.Position != nil {
+	if replay != nil && d.Position != nil {
 		s.countReplay(replay)
 	}
-	return ch.topic.Subscribe(c)
+	return ch.topic.Subscribe(c), nil
 }
 
 // confirmation is {} to whoever knows nothing but the protocol; a channel with
