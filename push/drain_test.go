@@ -149,6 +149,34 @@ func TestOperatorsDrainAndCancel(t *testing.T) {
 	}
 }
 
+// Whoever is let in while a drain begins is sent away too: by the drain, or by a second
+// look at it.
+func TestNobodySlipsPastADrainThatBegins(t *testing.T) {
+	r := start(t, push.Options{DrainWindow: time.Millisecond})
+	for range 100 {
+		came := make(chan *peer)
+		for range 4 {
+			go func() { came <- r.dial("/app/" + app.Key + "?protocol=7") }()
+		}
+		first := <-came // the others are on their way
+		if err := r.push.Drain(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []*peer{first, <-came, <-came, <-came} {
+			for {
+				_, err := p.read()
+				if code := int(websocket.CloseStatus(err)); code == protocol.CodeOverCapacity || code == protocol.CodeReconnect {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		r.push.CancelDrain()
+	}
+}
+
 func TestPusherJSAsksOnceForManyChannels(t *testing.T) {
 	t.Parallel()
 	root := npmRoot(t)

@@ -27,6 +27,8 @@ func (s *Server) verifyOrigin(r *engine.Request) error {
 	return &engine.RejectError{Status: http.StatusForbidden, Msg: "origin is not allowed here: add it to the allowed origins"}
 }
 
+const goesDown = "server is shutting down: try again"
+
 // open greets a connection, or refuses it by a close code: a browser could not
 // read the status of a failed upgrade.
 func (s *Server) open(c *engine.Conn, r *engine.Request) {
@@ -34,7 +36,7 @@ func (s *Server) open(c *engine.Conn, r *engine.Request) {
 		// By a close code and not by 503: after that pusher-js waits 15 s. Nothing of
 		// the request is looked at.
 		s.counts.refused.Add(1)
-		s.disconnect(c, false, protocol.CodeOverCapacity, "server is shutting down: try again")
+		s.disconnect(c, false, protocol.CodeOverCapacity, goesDown)
 		return
 	}
 	query := r.Query()
@@ -49,6 +51,10 @@ func (s *Server) open(c *engine.Conn, r *engine.Request) {
 	c.SetData(ss)
 	if code, msg := s.verdict(a); code != 0 { // UpdateApps may have looked before c was there to be found
 		s.disconnect(c, ss.legacy, code, msg)
+		return
+	}
+	if s.draining.Load() { // likewise a drain that has begun meanwhile
+		s.disconnect(c, ss.legacy, protocol.CodeOverCapacity, goesDown)
 		return
 	}
 	hello := fmt.Sprintf(`{"socket_id":"%s","activity_timeout":%d}`, ss.id, int(s.opts.ActivityTimeout/time.Second))
