@@ -69,6 +69,9 @@ func (o *occupancy) look(a *app, channel string, here bool) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if !a.hooks.any() { // forget may have been here meanwhile
+		return
+	}
 	_, was := o.m[channel]
 	switch is := a.subscribers(channel) > 0; {
 	case is && !was:
@@ -79,6 +82,14 @@ func (o *occupancy) look(a *app, channel string, here bool) {
 		delete(o.m, channel)
 		a.happened(hookEvent{Name: hookVacated, Channel: channel}, here)
 	}
+}
+
+// forget is called when the last webhook has gone: what is vacated from then on goes
+// unnoticed.
+func (o *occupancy) forget() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	clear(o.m)
 }
 
 const (

@@ -107,6 +107,9 @@ func (h *hooks) update(a *app, counts *counters, log *slog.Logger) {
 		go p.run(ctx)
 	}
 	h.endpoints.Store(&list)
+	if len(list) == 0 {
+		a.occupancy.forget()
+	}
 	end(before)
 }
 

@@ -121,6 +121,22 @@ func TestWebhooksAreTriedAgainAndKeepTheirOrder(t *testing.T) {
 	eventually(t, "both are counted as sent", func() bool { return r.metric("roost_push_webhook_events_total") == "2" })
 }
 
+// A channel that was vacated while there were no webhooks is told of when it is
+// occupied again.
+func TestWebhooksThatComeBackTellOfChannelsThatWereOccupiedBefore(t *testing.T) {
+	b := newBackend(t, 0)
+	r := start(t, push.Options{App: hooked(b)})
+	p := r.subscriber("a")
+	b.expect(t, "channel_occupied a")
+	r.update(app)
+	p.send(protocol.EventUnsubscribe, map[string]string{"channel": "a"})
+	p.fence()
+	r.update(hooked(b))
+	p.ask("a", "")
+	p.expect(protocol.EventSubscribed)
+	b.expect(t, "channel_occupied a", "channel_occupied a")
+}
+
 // What a webhook's URL holds besides its host stays out of the log.
 func TestFailedWebhooksAreLoggedWithoutTheSecretsOfTheirURL(t *testing.T) {
 	var log testio.Log
