@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/roost-ws/roost/engine"
@@ -221,11 +222,11 @@ func (s *Server) terminate(a *app, userID string) {
 	}
 }
 
-// clipReason keeps a reason within a close frame (RFC 6455 5.5).
+// clipReason keeps a reason within a close frame, and UTF-8 (RFC 6455 5.5).
 func clipReason(s string) string {
 	const most = 120
 	if len(s) > most {
-		s = s[:most]
+		s = strings.ToValidUTF8(s[:most], "")
 	}
 	return s
 }

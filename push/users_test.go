@@ -2,6 +2,7 @@ package push_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,7 +52,9 @@ func TestSignedInUsersGetWhatIsForThem(t *testing.T) {
 
 func TestWrongSigninsCloseWith4009(t *testing.T) {
 	r := start(t, push.Options{Limits: push.Limits{MaxWatchlist: 1}})
-	for _, data := range []string{"", "x", "{}", `{"id":7}`, `{"id":"a","watchlist":["b","c"]}`, `{"id":"` + string(make([]byte, 3)) + `"}`} {
+	for _, data := range []string{"", "x", "{}", `{"id":7}`, `{"id":"a","watchlist":["b","c"]}`, `{"id":"` + string(make([]byte, 3)) + `"}`,
+		`{"id":"\u0001` + strings.Repeat("é", 60) + `"}`, // its reason is cut within an é
+	} {
 		p := r.connect()
 		p.signin(data)
 		p.expectClose(protocol.CodeUnauthorized)
