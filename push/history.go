@@ -2,7 +2,7 @@ package push
 
 import (
 	"cmp"
-	"math/rand/v2"
+	"hash/maphash"
 	"slices"
 	"strconv"
 	"sync"
@@ -17,6 +17,7 @@ import (
 type Histories struct {
 	mu   sync.Mutex
 	logs map[logKey]*eventLog
+	seed maphash.Seed // of epochs; another once an epoch has ended that had events
 }
 
 type logKey struct{ app, channel string }
@@ -39,7 +40,9 @@ type logEntry struct {
 }
 
 // NewHistories returns histories without any event.
-func NewHistories() *Histories { return &Histories{logs: make(map[logKey]*eventLog)} }
+func NewHistories() *Histories {
+	return &Histories{logs: make(map[logKey]*eventLog), seed: maphash.MakeSeed()}
+}
 
 // Add keeps e, published at that time, under the next position of its channel, and
 // calls deliver before the channel's next event can be added. Of events with one
@@ -72,7 +75,7 @@ func (h *Histories) lock(key logKey, keep Retention) *eventLog {
 		l := h.logs[key]
 		if l == nil {
 			h.sweep(now)
-			l = &eventLog{head: protocol.Position{Epoch: strconv.FormatUint(rand.Uint64(), 36)}}
+			l = &eventLog{head: protocol.Position{Epoch: h.epoch(key)}}
 			h.logs[key] = l
 		}
 		h.mu.Unlock()
@@ -84,6 +87,38 @@ func (h *Histories) lock(key logKey, keep Retention) *eventLog {
 		l.used, l.age = now, keep.Age
 		l.trim(keep.Count, now)
 		return l
+	}
+}
+
+// epoch is the same for a channel whose log was dropped empty: who has its beginning
+// still misses nothing. Under mu.
+func (h *Histories) epoch(key logKey) string {
+	return strconv.FormatUint(maphash.String(h.seed, key.app+"/"+key.channel), 36) // an id has no slash
+}
+
+// Leave is Bus.Leave. An empty log is dropped with the last subscriber: who knows no
+// more than an app's key may name channels without end.
+func (h *Histories) Leave(app, channel string) {
+	key := logKey{app, channel}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.logs[key]
+	if l == nil || !l.mu.TryLock() {
+		return // of another server's subscribers, or its publishers, when it is in use
+	}
+	defer l.mu.Unlock()
+	if l.head.Seq == 0 {
+		h.drop(key, l)
+	}
+}
+
+// drop forgets a log. Under its mu and h's.
+func (h *Histories) drop(key logKey, l *eventLog) {
+	l.dead = true
+	l.trim(0, l.used)
+	delete(h.logs, key)
+	if l.head.Seq > 0 {
+		h.seed = maphash.MakeSeed()
 	}
 }
 
@@ -105,9 +140,7 @@ func (h *Histories) sweep(now time.Time) {
 			continue // in use
 		}
 		if now.Sub(l.used) > l.age+logIdle {
-			l.dead = true
-			l.trim(0, now)
-			delete(h.logs, key)
+			h.drop(key, l)
 		}
 		l.mu.Unlock()
 	}

@@ -37,8 +37,8 @@ func (b *MemoryBus) Subscribe(deliver func(*Event)) (stop func(), err error) {
 // Join returns nil: this bus delivers everything.
 func (b *MemoryBus) Join(string, string) (heard <-chan struct{}) { return nil }
 
-// Leave does nothing.
-func (b *MemoryBus) Leave(string, string) {}
+// Leave returns at once.
+func (b *MemoryBus) Leave(app, channel string) { b.history.Leave(app, channel) }
 
 // Attach never fails, and has called f when it returns.
 func (b *MemoryBus) Attach(_ context.Context, at Attachment, f func(Replay)) error {
