@@ -27,8 +27,10 @@ func (o *Options) nats() []nats.Option {
 	list := []nats.Option{
 		nats.Name("roost"), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond), nats.ReconnectJitter(250*time.Millisecond, time.Second),
 		nats.ReconnectBufSize(-1), // a publisher is told at once that NATS is away
-		// A partition is noticed within seconds, and half-open connections with it.
+		// A partition is noticed within seconds, and half-open connections with it:
+		// by what is not answered, or is not even taken.
 		nats.PingInterval(5 * time.Second), nats.MaxPingsOutstanding(2),
+		nats.FlusherTimeout(stallTime), nats.SetCustomDialer(dialer{}),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil { // else we closed it
 				o.Logger.Warn("NATS connection lost", "err", err)
