@@ -135,13 +135,12 @@ func (b *Bus) catchUp(ctx context.Context, from, end uint64) error {
 	}
 	next, err := b.ask(ctx, map[string]any{"seq": from, "next_by_subj": all})
 	if err == nil && (next == nil || next.seq > end) {
-		b.lost(fmt.Sprintf("events %d to %d were gone before this server had read them", from, end))
-		b.applied.Store(end)
+		b.skip(from, end)
 	}
 	return err
 }
 
-// begin starts an epoch, in which nothing up to seq is at hand.
+// begin starts an epoch or goes on in one, and nothing up to seq is at hand.
 func (b *Bus) begin(epoch string, seq uint64) {
 	b.lines.mu.Lock()
 	defer b.lines.mu.Unlock()
@@ -154,10 +153,17 @@ func (b *Bus) begin(epoch string, seq uint64) {
 	b.applied.Store(seq)
 }
 
+// skip passes over events that are gone. What is at hand doesn't have them, and
+// would be taken for whole by whoever comes back because of them.
+func (b *Bus) skip(from, to uint64) {
+	b.begin(*b.epoch.Load(), to)
+	b.lost(fmt.Sprintf("events %d to %d were gone before this server had read them", from, to))
+}
+
 // apply delivers the stream's next message. The follower's goroutine calls it.
 func (b *Bus) apply(m stored) {
 	if at := b.applied.Load(); m.seq > at+1 {
-		b.lost(fmt.Sprintf("events %d to %d were gone before this server had read them", at+1, m.seq-1))
+		b.skip(at+1, m.seq-1)
 	}
 	if b.unwanted(m.subject, m.seq) {
 		return

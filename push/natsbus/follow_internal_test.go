@@ -104,11 +104,23 @@ func TestEventsThatWereNotHeardComeBeforeTheNext(t *testing.T) {
 
 func TestEventsThatAreGoneBeforeTheyWereReadAreToldOf(t *testing.T) {
 	d := deafen(t, 5)
+	before := d.position()
+	d.attach(t, before) // from here on there is a line
 	d.publish(t, 20)
 	if e := d.next(t); !e.Lost {
 		t.Fatalf("got %+v, want that events were lost", e)
 	}
+	if r := d.attach(t, before); r.Recovered {
+		t.Errorf("recovered with %d of 20 events, of which 15 are gone", len(r.Missed))
+	}
 	d.expect(t, 15, 20)
+	if r := d.attach(t, before); r.Recovered {
+		t.Errorf("recovered with %d of 20 events, of which 15 are gone", len(r.Missed))
+	}
+	before.Seq += 16
+	if r := d.attach(t, before); !r.Recovered || len(r.Missed) != 4 {
+		t.Errorf("behind the gap: recovered %v, %d of 4 events", r.Recovered, len(r.Missed))
+	}
 }
 
 // A stream made anew gives out sequences that clients know already.
