@@ -117,7 +117,7 @@ func (b *Bus) open(ctx context.Context) (err error) {
 	if b.plain, err = startPlain(b.nc, b.opts.Prefix, b.opts.Logger, b.subs.Deliver); err != nil {
 		return err
 	}
-	return b.follow(ctx)
+	return b.follow(ctx, "")
 }
 
 // Publish returns when NATS has stored the event, or without history when it is

@@ -25,8 +25,9 @@ type follower struct {
 	done  chan struct{}
 }
 
-// follow begins to deliver what is added to the stream from now on.
-func (b *Bus) follow(ctx context.Context) (err error) {
+// follow begins to deliver what is added to the stream from now on. why says what
+// made the epoch before end; empty, there was none.
+func (b *Bus) follow(ctx context.Context, why string) (err error) {
 	life, quit := context.WithCancel(context.Background())
 	f := &follower{bus: b, queue: make(chan *nats.Msg, queued), ends: make(chan uint64, 1), quit: quit, done: make(chan struct{})}
 	if f.sub, err = b.nc.ChanSubscribe(b.opts.Prefix+".live.>", f.queue); err != nil {
@@ -42,6 +43,9 @@ func (b *Bus) follow(ctx context.Context) (err error) {
 	}
 	b.begin(epochOf(info), info.State.LastSeq)
 	b.follower = f
+	if why != "" { // before anybody has a position in the new epoch, which would cover up the gap
+		b.lost(why)
+	}
 	go f.run(life)
 	return nil
 }

@@ -20,11 +20,16 @@ type deafened struct {
 
 func deafen(t *testing.T, count int) *deafened {
 	t.Helper()
+	return deafenLogging(t, count, slog.DiscardHandler)
+}
+
+func deafenLogging(t *testing.T, count int, h slog.Handler) *deafened {
+	t.Helper()
 	e, err := StartEmbedded(t.TempDir(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := Connect(t.Context(), Options{Embedded: e, Count: count, Logger: slog.New(slog.DiscardHandler)})
+	b, err := Connect(t.Context(), Options{Embedded: e, Count: count, Logger: slog.New(h)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,6 +168,48 @@ func TestAStreamThatLostItsEndBeginsAnEpoch(t *testing.T) {
 	if r := d.attach(t, before); r.Recovered {
 		t.Error("a position of the epoch before is recovered")
 	}
+}
+
+// onLoss is called before anybody is told of a loss.
+type onLoss struct {
+	slog.Handler
+	f func()
+}
+
+func (h *onLoss) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h *onLoss) Handle(_ context.Context, r slog.Record) error {
+	if r.Level == slog.LevelError && h.f != nil {
+		h.f()
+	}
+	return nil
+}
+
+// Else a client that gets one has a position in the new epoch, and resumes from it
+// as if it had missed nothing before.
+func TestAnEpochIsToldOfBeforeItsFirstEvent(t *testing.T) {
+	h := &onLoss{Handler: slog.DiscardHandler}
+	d := deafenLogging(t, 0, h)
+	h.f = func() {
+		d.publish(t, 1)
+		for end := time.Now().Add(5 * time.Second); len(d.events)+len(d.follower.queue) == 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Error("the event was not heard")
+				return
+			}
+		}
+	}
+	info, err := d.stream.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.nextGeneration(t.Context(), info); err != nil {
+		t.Fatal(err)
+	}
+	if e := d.next(t); !e.Lost {
+		t.Fatalf("got %+v, want that events were lost", e)
+	}
+	d.expect(t, 0, 1)
 }
 
 func (d *deafened) attach(t *testing.T, since protocol.Position) (got push.Replay) {

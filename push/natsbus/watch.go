@@ -102,11 +102,10 @@ func (b *Bus) reopen(ctx context.Context, why string) error {
 	b.end = 0
 	_, err := b.openStream(ctx)
 	if err == nil {
-		err = b.follow(ctx)
+		err = b.follow(ctx, why)
 	}
 	if err != nil {
 		return fmt.Errorf("JetStream: open the stream again: %w", err)
 	}
-	b.lost(why)
 	return nil
 }
