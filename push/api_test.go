@@ -1,6 +1,7 @@
 package push_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -112,6 +113,22 @@ func TestEventsThatBreakALimitAreRefusedWithItsName(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &answer); err != nil || status != tt.status || !strings.Contains(answer.Error, tt.says) {
 			t.Errorf("%.60s: %d %s, want %d and %q", tt.body, status, text, tt.status, tt.says)
 		}
+	}
+}
+
+// narrow is a bus that takes no event.
+type narrow struct{ push.Bus }
+
+func (narrow) Publish(context.Context, *push.Event) error {
+	return &push.TooLargeError{Size: 2000, Most: 1000}
+}
+
+// Nobody is told to try again what can't help.
+func TestAnEventTooLargeForTheBusIsRefusedWithItsLimit(t *testing.T) {
+	r := start(t, push.Options{Bus: narrow{push.NewMemoryBus()}})
+	status, text := r.request("POST", "/apps/3/events", "", `{"name":"e","channel":"c","data":"x"}`)
+	if status != http.StatusRequestEntityTooLarge || !strings.Contains(text, "2000") || !strings.Contains(text, "1000") || strings.Contains(text, "again") {
+		t.Errorf("%d %s", status, text)
 	}
 }
 

@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/roost-ws/roost/push/protocol"
 )
@@ -41,7 +42,8 @@ type Event struct {
 // that may have subscribers, itself included. Several goroutines call it.
 type Bus interface {
 	// Publish returns when the event has been handed over. An error means that
-	// some server may not get it; the publisher is told and tries again.
+	// some server may not get it; the publisher is told and tries again, but for a
+	// *TooLargeError.
 	Publish(ctx context.Context, e *Event) error
 	// Subscribe has deliver called with every event published from now on: in the
 	// order of one publisher, and kept events of one channel in the order of their
@@ -70,6 +72,15 @@ type Bus interface {
 	// a time. f may call the bus, and must not change text. stop ends it, and waits for a call
 	// under way.
 	Listen(node string, f func(text []byte)) (stop func(), err error)
+}
+
+// TooLargeError is what Publish returns of an event that the bus takes at no time.
+type TooLargeError struct {
+	Size, Most int64 // bytes of the event as it travels, its names included
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("the event has %d bytes on its way to the other servers and may have %d there: send less, or raise max_payload of an external NATS", e.Size, e.Most)
 }
 
 // MaxTold is the most bytes that Tell takes: NATS takes 1 MiB by default, and

@@ -30,7 +30,7 @@ func (s *Server) clientEvent(c *engine.Conn, ss *session, f protocol.Frame) {
 	}
 	if err := s.publish(context.Background(), e); err != nil {
 		s.opts.Logger.Error("client event failed", "app", ss.app.now(), "event", e.Name, "err", err)
-		s.fail(c, 0, "the event could not be handed to the other servers: try again")
+		s.fail(c, 0, unpublished(err).Error())
 		return
 	}
 	s.counts.clientEvents.Add(1)

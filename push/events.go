@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -110,10 +111,18 @@ func (s *Server) publishAll(ctx context.Context, a *app, events []*Event) *httpE
 	for _, e := range events {
 		if err := s.publish(ctx, a.split(e)...); err != nil {
 			s.opts.Logger.Error("publication failed", "app", a.now(), "event", e.Name, "error", err)
-			return httpErrorf(http.StatusServiceUnavailable, "the event could not be handed to the other servers: try again")
+			return unpublished(err)
 		}
 	}
 	return nil
+}
+
+// unpublished is what a publisher is told of the bus's error.
+func unpublished(err error) *httpError {
+	if large, is := errors.AsType[*TooLargeError](err); is {
+		return httpErrorf(http.StatusRequestEntityTooLarge, "%v", large)
+	}
+	return httpErrorf(http.StatusServiceUnavailable, "the event could not be handed to the other servers: try again")
 }
 
 func (s *Server) postEvents(a *app, r *http.Request, body []byte) (any, *httpError) {

@@ -173,6 +173,9 @@ func (s *serveCommand) openBus(in *launch) (closingBus, error) {
 			return nil, err
 		}
 	}
+	for _, a := range append([]push.App{s.push.App}, s.push.Apps...) {
+		s.bus.nats.MaxData = max(s.bus.nats.MaxData, a.Limits.MaxData, s.push.Limits.MaxData)
+	}
 	return s.bus.open(in.log)
 }
 

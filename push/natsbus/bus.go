@@ -27,6 +27,7 @@ type Options struct {
 	Count    int           // most events kept of one channel; default 1000
 	Age      time.Duration // for which events are kept at most; default 24 h
 	Replicas int           // of the stream in a cluster; default 1
+	MaxData  int           // bytes of an event's data that NATS must have room for; default 0
 	Logger   *slog.Logger  // default: slog.Default
 
 	Credentials     string // file with a user's JWT and seed, as nsc writes it
@@ -94,6 +95,10 @@ func (b *Bus) connect() (err error) {
 	}
 	if b.nc, err = nats.Connect(b.opts.URL, b.opts.nats()...); err != nil {
 		return fmt.Errorf("natsbus: connect to NATS: %w", err)
+	}
+	if n, most := int64(b.opts.MaxData), b.nc.MaxPayload(); n > most {
+		b.nc.Close()
+		return fmt.Errorf("natsbus: events may have %d bytes of data and NATS takes %d: lower max-data, or raise max_payload of an external NATS", n, most)
 	}
 	b.js, err = jetstream.New(b.nc, jetstream.WithPublishAsyncMaxPending(2*storing), jetstream.WithPublishAsyncTimeout(answerTime))
 	if err != nil {

@@ -19,6 +19,9 @@ type Embedded struct {
 	unclean bool // the stream may have lost its end before
 }
 
+// maxPayload is the most that NATS advises.
+const maxPayload = 8 << 20
+
 // startTime is how long the server may take to read its files.
 const startTime = 30 * time.Second
 
@@ -56,7 +59,7 @@ func StartEmbedded(dir string, sync bool) (*Embedded, error) {
 func start(dir string, sync bool) (*server.Server, error) {
 	s, err := server.NewServer(&server.Options{
 		ServerName: "roost", DontListen: true, NoSigs: true, NoLog: true,
-		JetStream: true, StoreDir: dir, SyncAlways: sync,
+		JetStream: true, StoreDir: dir, SyncAlways: sync, MaxPayload: maxPayload,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("natsbus: %w", err)

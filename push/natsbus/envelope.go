@@ -1,6 +1,7 @@
 package natsbus
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"hash/fnv"
@@ -44,9 +45,14 @@ type envelope struct {
 	State     string   `json:"s,omitempty"` // and tracestate
 }
 
-// encode writes e as for these of its channels.
+// encode writes e as for these of its channels. No page has it, so that <, > and &
+// may stay one byte each: NATS has a limit.
 func encode(e *push.Event, channels []string) ([]byte, error) {
-	return json.Marshal(envelope{e.App, channels, e.Name, e.Data, e.Except, e.UserID, e.Keep.Count, int64(e.Keep.Age), e.Terminate, e.Trace.Parent, e.Trace.State})
+	var text bytes.Buffer
+	w := json.NewEncoder(&text)
+	w.SetEscapeHTML(false)
+	err := w.Encode(envelope{e.App, channels, e.Name, e.Data, e.Except, e.UserID, e.Keep.Count, int64(e.Keep.Age), e.Terminate, e.Trace.Parent, e.Trace.State})
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), err
 }
 
 func decode(text []byte) (*push.Event, error) {

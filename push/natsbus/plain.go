@@ -98,14 +98,18 @@ func (p *plain) send(slot int, e *push.Event, channels []string) error {
 	message := append(make([]byte, numbered, numbered+len(text)), text...)
 	binary.LittleEndian.PutUint64(message, p.id)
 	if slot < 0 {
-		return p.nc.Publish(p.prefix+".every", message)
+		return p.put(p.prefix+".every", message)
 	}
 	out := &p.out[slot]
 	out.mu.Lock()
 	defer out.mu.Unlock()
 	out.last++
 	binary.LittleEndian.PutUint64(message[8:], out.last)
-	return p.nc.Publish(p.subject(slot), message)
+	return p.put(p.subject(slot), message)
+}
+
+func (p *plain) put(subject string, message []byte) error {
+	return tooLarge(p.nc.Publish(subject, message), p.nc, len(message))
 }
 
 func (p *plain) receive() {

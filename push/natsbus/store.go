@@ -15,6 +15,9 @@ import (
 // storing is how many events may wait to be acknowledged; more publishers wait.
 const storing = 4096
 
+// idHeader is what the id of an event takes beside itself.
+const idHeader = len("NATS/1.0\r\n" + jetstream.MsgIDHeader + ": \r\n\r\n")
+
 // tryTime is how long NATS may take to answer before it is asked again.
 const tryTime = time.Second
 
@@ -43,7 +46,7 @@ func (b *Bus) store(ctx context.Context, e *push.Event) error {
 			Subject: b.kept(e.App, e.Channels[0]), Data: text, Header: nats.Header{jetstream.MsgIDHeader: {id}},
 		})
 		if sent = sent || !unsent; err == nil || !sent || refused(err) {
-			return err
+			return tooLarge(err, b.nc, len(text)+len(id)+idHeader)
 		}
 		select {
 		case <-ctx.Done():
@@ -71,6 +74,14 @@ func (b *Bus) try(ctx context.Context, m *nats.Msg) (unsent bool, err error) {
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
+}
+
+// tooLarge says what NATS's own error leaves out.
+func tooLarge(err error, nc *nats.Conn, size int) error {
+	if errors.Is(err, nats.ErrMaxPayload) {
+		return &push.TooLargeError{Size: int64(size), Most: nc.MaxPayload()}
+	}
+	return err
 }
 
 // refused reports whether NATS has answered, so that asking again is in vain. No
