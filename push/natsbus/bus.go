@@ -187,31 +187,6 @@ func (b *Bus) position() protocol.Position {
 	return protocol.Position{Epoch: *b.epoch.Load(), Seq: b.applied.Load()}
 }
 
-// await returns when the stream has been delivered up to seq, and at once when it
-// isn't that long: a client may claim anything.
-func (b *Bus) await(ctx context.Context, seq uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	info, err := b.stream.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("natsbus: ask for the stream's end: %w", err)
-	}
-	if seq > info.State.LastSeq {
-		return nil
-	}
-	const look = 5 * time.Millisecond
-	tick := time.NewTicker(look)
-	defer tick.Stop()
-	for b.applied.Load() < seq {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("natsbus: this server is at %d of the stream and the client was at %d: %w", b.applied.Load(), seq, ctx.Err())
-		case <-tick.C:
-		}
-	}
-	return nil
-}
-
 // Ready returns an error while there is no connection to NATS, or the stream has
 // no leader there.
 func (b *Bus) Ready() error {

@@ -149,3 +149,32 @@ func TestLinesHoldNoMoreThanTheirShare(t *testing.T) {
 		t.Errorf("%d bytes and %d lines are held of nobody", held, len(d.lines.m))
 	}
 }
+
+// A client may claim any position, and each one that is ahead costs a question.
+func TestWhoClaimsToBeAheadWaitsWithTheOthers(t *testing.T) {
+	d := deafen(t, 0)
+	for range asking {
+		d.asking <- struct{}{}
+	}
+	at := push.Attachment{App: "1", Channel: "c", Since: &protocol.Position{Epoch: *d.epoch.Load(), Seq: 1 << 63}}
+	answered := make(chan push.Replay, 1)
+	go func() {
+		if err := d.Attach(t.Context(), at, func(r push.Replay) { answered <- r }); err != nil {
+			t.Error(err)
+		}
+	}()
+	select {
+	case <-answered:
+		t.Fatal("one more asked than may")
+	case <-time.After(lookTime): // 100 times what a question takes
+	}
+	<-d.asking
+	select {
+	case r := <-answered:
+		if r.Recovered {
+			t.Error("a position that was never reached is recovered")
+		}
+	case <-time.After(answerTime):
+		t.Fatal("no answer after another one's")
+	}
+}

@@ -43,12 +43,10 @@ func (b *Bus) look(ctx context.Context, at push.Attachment, subject string) (*pa
 	shared := b.looks.DoChan(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 		defer cancel()
-		select {
-		case b.asking <- struct{}{}:
-			defer func() { <-b.asking }()
-		case <-ctx.Done():
-			return nil, fmt.Errorf("natsbus: %d other clients wait for their history: %w", asking, ctx.Err())
+		if err := b.enter(ctx); err != nil {
+			return nil, err
 		}
+		defer b.leave()
 		for {
 			p, err := b.read(ctx, at, subject)
 			if !errors.Is(err, errLags) || ctx.Err() != nil {
@@ -64,6 +62,56 @@ func (b *Bus) look(ctx context.Context, at push.Attachment, subject string) (*pa
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// enter waits until less than asking requests are under way; leave ends one.
+func (b *Bus) enter(ctx context.Context) error {
+	select {
+	case b.asking <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("natsbus: %d other clients wait for their history: %w", asking, ctx.Err())
+	}
+}
+
+func (b *Bus) leave() { <-b.asking }
+
+// await returns when the stream has been delivered up to seq, and at once when it
+// isn't that long: a client may claim anything.
+func (b *Bus) await(ctx context.Context, seq uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	if there, err := b.reaches(ctx, seq); err != nil || !there {
+		return err
+	}
+	const look = 5 * time.Millisecond
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for b.applied.Load() < seq {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("natsbus: this server is at %d of the stream and the client was at %d: %w", b.applied.Load(), seq, ctx.Err())
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// reaches asks for each caller by itself: the end may have been short of seq a
+// moment before the client got there.
+func (b *Bus) reaches(ctx context.Context, seq uint64) (bool, error) {
+	if err := b.enter(ctx); err != nil {
+		return false, err
+	}
+	defer b.leave()
+	if b.applied.Load() >= seq { // after the wait
+		return true, nil
+	}
+	info, err := b.stream.Info(ctx)
+	if err != nil {
+		return false, fmt.Errorf("natsbus: ask for the stream's end: %w", err)
+	}
+	return seq <= info.State.LastSeq, nil
 }
 
 // read applies the inclusive rule: whether a client that had all up to position S
