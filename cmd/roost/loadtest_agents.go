@@ -33,6 +33,26 @@ func (a *agentFlags) register(f *pflag.FlagSet) {
 // agentsFlags are those that mean nothing on an agent's machine, or that it has itself.
 var agentsFlags = []string{"agents", "listen-agents", "agents-via", "agents-token"}
 
+// machineFlags name what is of one machine, with what to do instead on those of agents. An agent refuses
+// them: who holds the token must not reach its files and processes.
+var machineFlags = map[string]string{
+	"kill-pid":     "agents end no process: leave it away and end the server yourself, with --cut server",
+	"message-file": "agents read no file: give the message as --message",
+	"ca":           "agents read no file: set SSL_CERT_FILE for each agent instead, or --insecure here",
+	"server-pid":   "",
+	"source-ip":    "",
+}
+
+// checkOwn refuses flags that mean something on the leader's machine only.
+func checkOwn(flags *pflag.FlagSet) (err error) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		if instead := machineFlags[f.Name]; instead != "" && f.Value.String() != f.DefValue {
+			err = usagef("--%s and --agents: %s", f.Name, instead)
+		}
+	})
+	return err
+}
+
 // ahead is how long before it happens agents are told to begin together.
 const ahead = 300 * time.Millisecond
 
@@ -40,6 +60,9 @@ const ahead = 300 * time.Millisecond
 func (a *agentFlags) lead(ctx context.Context, cmd *cobra.Command, o loadtest.Options, say func(string)) (*loadtest.Report, error) {
 	if a.agents > o.Conns {
 		return nil, usagef("--agents %d: there are only %d connections; each agent needs one", a.agents, o.Conns)
+	}
+	if err := checkOwn(cmd.Flags()); err != nil {
+		return nil, err
 	}
 	open := func() (*agents.Host, error) { return agents.Listen(a.listen, a.token) }
 	if a.via != "" {
@@ -86,8 +109,8 @@ func newLoadtestAgentCommand() *cobra.Command {
 		Use:   "agent",
 		Short: "Wait for work from a loadtest on another machine, and do a share of it",
 		Long: `Agent connects to the NATS server of a 'roost loadtest SCENARIO URL --agents N', waits until it is told its share of the run, does it
-together with the other agents, and reports to the leader. Then it waits for the next run. It opens connections to whatever URL the leader names: let only
-those join and lead who may, by --token.`,
+together with the other agents, and reports to the leader. Then it waits for the next run. It opens connections to whatever URL the leader names, but
+takes no file, process or address of this machine from it: let only those join and lead who may, by --token.`,
 		Example: `  # on the machine that leads
   ROOST_AGENTS_TOKEN=secret roost loadtest echo ws://10.0.0.5:8081/ --conns 60k --rate 90k --agents 3 --listen-agents 10.0.0.1:4223
 
@@ -104,10 +127,7 @@ those join and lead who may, by --token.`,
 				if len(p.Args) == 0 || !slices.Contains(known, p.Args[0]) {
 					return nil, fmt.Errorf("the leader asks for %q: this agent knows %s", p.Args, strings.Join(known, ", "))
 				}
-				for _, ip := range sources {
-					p.Args = append(p.Args, "--source-ip="+ip)
-				}
-				return doPart(ctx, p, s, stderr)
+				return (&teamPart{seat: s, foreign: true, sources: sources}).do(ctx, p, stderr)
 			}
 			err := a.Join(ctx)
 			if errors.Is(err, loadtest.ErrOptions) {

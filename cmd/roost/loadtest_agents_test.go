@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/roost-ws/roost/loadtest"
+	"github.com/roost-ws/roost/loadtest/team"
 )
 
 // freeAddr is an address at which nobody listens now.
@@ -92,6 +94,29 @@ func TestLoadtestAgentThatDiesIsNamed(t *testing.T) {
 	}
 	if r := readJSON(t, out); !r.Interrupted || r.Connections.Opened != 15 {
 		t.Errorf("interrupted %v, connections %+v; want those of the one that is left", r.Interrupted, r.Connections)
+	}
+}
+
+// What it names would be the agent's, for anybody who holds the token.
+func TestLoadtestAgentTakesNothingOfItsOwnMachineFromALeader(t *testing.T) {
+	t.Parallel()
+	secret := settingsFile(t, "size: 100\n")
+	for _, c := range [][]string{
+		{"storm", "--kill-pid=4711"}, {"echo", "--message-file=" + secret}, {"echo", "--ca", secret}, {"echo", "--config=" + secret}, {"echo", "--out=" + secret},
+		{"echo", "--server-pid=4711"}, {"echo", "--source-ip=127.0.0.2"},
+	} {
+		name, _, _ := strings.Cut(c[1], "=")
+		p := teamPart{foreign: true} // without a seat it can't begin
+		_, err := p.do(t.Context(), team.Plan{Args: append([]string{c[0], "ws://127.0.0.1:9/"}, c[1:]...)}, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "the leader asks for "+name) {
+			t.Errorf("%q: error %v", c, err)
+		}
+	}
+	for _, c := range [][]string{{"storm", "--kill-pid", "4711"}, {"echo", "--message-file", secret}} {
+		args := append([]string{"loadtest", c[0], "ws://127.0.0.1:9/", "--agents", "2", "--listen-agents", "127.0.0.1:0"}, c[1:]...)
+		if code, _, stderr := runRoost(t, nil, args...); code != exitUsage || !strings.Contains(stderr, c[1]+" and --agents") {
+			t.Errorf("%q: exit code %d, stderr %q", c, code, stderr)
+		}
 	}
 }
 

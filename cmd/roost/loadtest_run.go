@@ -20,6 +20,10 @@ func (l *loadtestFlags) run(cmd *cobra.Command, urls []string, scenario runScena
 	if err := l.outcome.parse(); err != nil {
 		return err
 	}
+	p := partOf(cmd.Context())
+	if p != nil {
+		l.sources = append(l.sources, p.sources...)
+	}
 	o, err := l.options(urls)
 	if err != nil {
 		return err
@@ -32,7 +36,7 @@ func (l *loadtestFlags) run(cmd *cobra.Command, urls []string, scenario runScena
 		defer s.Close()
 		o.Scrape = s.Read
 	}
-	if p := partOf(cmd.Context()); p != nil {
+	if p != nil {
 		p.seat.Equip(&o)
 		p.report, err = scenario(cmd.Context(), o)
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -59,8 +60,10 @@ func planArgs(cmd *cobra.Command) []string {
 
 // teamPart is a process's share of a run that another leads.
 type teamPart struct {
-	seat   *team.Seat
-	report *loadtest.Report
+	seat    *team.Seat
+	foreign bool     // its leader is on another machine
+	sources []string // of this machine, when foreign
+	report  *loadtest.Report
 }
 
 type partKey struct{}
@@ -71,15 +74,28 @@ func partOf(ctx context.Context) *teamPart {
 	return p
 }
 
-// doPart runs a plan's command line in this process.
-func doPart(ctx context.Context, p team.Plan, seat *team.Seat, stderr io.Writer) (*loadtest.Report, error) {
-	mine := &teamPart{seat: seat}
+// check refuses what a leader on another machine may not ask for.
+func (p *teamPart) check(flags *pflag.FlagSet) (err error) {
+	if !p.foreign {
+		return nil
+	}
+	flags.VisitAll(func(f *pflag.Flag) {
+		_, machine := machineFlags[f.Name]
+		if (machine || slices.Contains(leadersFlags, f.Name)) && f.Value.String() != f.DefValue {
+			err = fmt.Errorf("the leader asks for --%s=%s: an agent takes nothing from a leader that names its own machine's files, processes or addresses", f.Name, f.Value)
+		}
+	})
+	return err
+}
+
+// do runs a plan's command line in this process.
+func (p *teamPart) do(ctx context.Context, plan team.Plan, stderr io.Writer) (*loadtest.Report, error) {
 	root := newRootCommand()
-	root.SetArgs(append([]string{"loadtest"}, p.Args...))
+	root.SetArgs(append([]string{"loadtest"}, plan.Args...))
 	root.SetOut(io.Discard)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(context.WithValue(ctx, partKey{}, mine))
-	return mine.report, err
+	err := root.ExecuteContext(context.WithValue(ctx, partKey{}, p))
+	return p.report, err
 }
 
 const helperName = "helper"
@@ -94,7 +110,7 @@ func newLoadtestHelperCommand() *cobra.Command {
 			signal.Ignore(os.Interrupt) // the leader hears it, and says when to end
 			link := team.Pipes(os.Stdin, os.Stdout)
 			return team.Follow(cmd.Context(), link, func(ctx context.Context, p team.Plan, s *team.Seat) (*loadtest.Report, error) {
-				return doPart(ctx, p, s, cmd.ErrOrStderr())
+				return (&teamPart{seat: s}).do(ctx, p, cmd.ErrOrStderr())
 			})
 		},
 	}

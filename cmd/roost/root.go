@@ -42,11 +42,16 @@ A flag wins over the environment, the environment over the file.`,
   roost sub news &                         # listen to a channel of it
   roost pub news '{"headline":"hello"}'    # and publish to that channel
   roost echo --addr 127.0.0.1:8081         # an echo server, for benchmarks`,
-		SilenceErrors:              true,
-		SilenceUsage:               true,
-		Args:                       refuseUnknownCommand,
-		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRunE:          func(cmd *cobra.Command, _ []string) error { return applySettings(cmd) },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          refuseUnknownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if p := partOf(cmd.Context()); p != nil {
+				return p.check(cmd.Flags()) // its settings are the plan's, not this machine's
+			}
+			return applySettings(cmd)
+		},
 		SuggestionsMinimumDistance: 2,
 	}
 	root.PersistentFlags().String("config", "", "read settings from this YAML `file`")
