@@ -72,6 +72,7 @@ func (b Broadcast) Run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	d.connect()
+	d.lead("sends for all")
 	if d.report.Connections.Opened > 0 && d.ctx.Err() == nil {
 		d.report.Broadcast = b.measure(d, scripts)
 	}

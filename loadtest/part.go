@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -94,6 +95,15 @@ func (d *driver) meet(moment string) (since time.Time) {
 			d.sample("wait", false)
 			d.o.Progress(d.progress("wait", time.Since(begun), 0))
 		}
+	}
+}
+
+// lead ends the run when this part alone does what all the others wait for, and opened no
+// connection to do it.
+func (d *driver) lead(does string) {
+	if p := d.o.Part; p.parts() > 1 && p.Index == 0 && d.report.Connections.Opened == 0 && d.ctx.Err() == nil {
+		d.apart = fmt.Errorf("this process %s, and none of its %d connections could be opened", does, d.report.Connections.Wanted)
+		d.cancel(d.apart)
 	}
 }
 

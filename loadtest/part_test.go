@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strings"
 	"testing"
 	"time"
 )
@@ -147,6 +148,22 @@ func TestSlowReadersOfAllPartsAreTold(t *testing.T) {
 	}
 	if r.Baseline.Fast != conns || r.Loaded.Fast != conns-4 || r.Baseline.Lost+r.Loaded.Lost != 0 || r.Baseline.Messages != conns*rate*seconds || r.Loaded.Messages != (conns-4)*rate*seconds {
 		t.Errorf("baseline %+v, loaded %+v; want %d and %d that miss nothing", r.Baseline, r.Loaded, conns, conns-4)
+	}
+}
+
+// What one part does for all nobody does when it has no connection, so there is no run.
+func TestPartThatSendsOrKillsForAllNeedsAConnection(t *testing.T) {
+	t.Parallel()
+	here := func(context.Context, string) (time.Time, error) { return time.Now(), nil }
+	o := Options{URL: "ws://127.0.0.1:1/", Conns: 200, Part: Part{Index: 0, Of: 2, SameMachine: true}, Meet: here}
+	for says, run := range map[string]func(context.Context) (*Report, error){
+		"sends for all":   Broadcast{Options: o, Duration: time.Second}.Run,
+		"this process se": Slow{Options: o, Rate: 10, Duration: time.Second}.Run,
+		"ends the server": Storm{Options: o, Server: true, Kill: func() error { return errors.New("it was killed") }}.Run,
+	} {
+		if r, err := run(t.Context()); err == nil || !strings.Contains(err.Error(), says) || r == nil || r.Connections.Failed != 100 {
+			t.Errorf("error %v and report %+v, want one that says %q", err, r, says)
+		}
 	}
 }
 

@@ -70,6 +70,9 @@ func (s Slow) Run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	d.connect()
+	if !s.Echo {
+		d.lead("sends for all")
+	}
 	if d.report.Connections.Opened > 0 && d.ctx.Err() == nil {
 		if d.report.Slow, err = s.measure(d, scripts, load); err != nil {
 			d.cancel(err)

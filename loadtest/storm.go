@@ -82,6 +82,9 @@ func (o Storm) Run(ctx context.Context) (*Report, error) {
 		subscribed(d, m.pushers)
 		d.meet(MeetSubscribed)
 	}
+	if o.Kill != nil {
+		d.lead("ends the server")
+	}
 	if d.report.Connections.Opened > 0 && d.ctx.Err() == nil {
 		if d.report.Storm, err = m.measure(); err != nil {
 			d.stop()

@@ -180,13 +180,14 @@ func (r *lead) fail(s *seat, err error) {
 	}
 }
 
-// letGo has all members go on when all that still run wait at one moment.
+// letGo has members go on when all that still run wait at one moment. One at the last is past
+// the others' moments, as one without a connection has nothing to do at them: it waits on.
 func (r *lead) letGo() {
 	moment := ""
 	for _, s := range r.seats {
-		switch {
-		case s.ended || s.gone:
-		case s.at == "" || moment != "" && s.at != moment:
+		switch last := s.at == loadtest.MeetMeasure; {
+		case s.ended || s.gone || last && moment != "":
+		case s.at == "" || moment != "" && moment != loadtest.MeetMeasure && s.at != moment:
 			return
 		default:
 			moment = s.at
@@ -197,7 +198,7 @@ func (r *lead) letGo() {
 	}
 	at := time.Now().Add(r.Ahead)
 	for _, s := range r.seats {
-		if s.at != "" {
+		if s.at == moment {
 			s.at = ""
 			s.Send(Order{Go: moment, At: at.Add(s.Clock().Offset)})
 		}
