@@ -81,19 +81,7 @@ func (r *lead) follow(ctx context.Context) {
 	over := make(chan struct{})
 	var hearing sync.WaitGroup
 	for i, s := range r.seats {
-		hearing.Go(func() {
-			for e := range s.Events() {
-				select {
-				case all <- heard{i, &e}:
-				case <-over:
-					return
-				}
-			}
-			select {
-			case all <- heard{i, nil}:
-			case <-over:
-			}
-		})
+		hearing.Go(func() { pass(s.Events(), i, all, over) })
 	}
 	var late <-chan time.Time
 	interrupted := ctx.Done()
@@ -110,14 +98,35 @@ func (r *lead) follow(ctx context.Context) {
 			r.stop()
 		case <-late:
 			for _, s := range r.seats {
-				if s.gone = true; !s.ended {
+				if !s.gone && !s.ended {
 					r.errs = append(r.errs, fmt.Errorf("%s: no report within %v of being told to stop", s.Name(), stopWait))
 				}
+				s.gone = true
 			}
 		}
 	}
 	close(over)
 	hearing.Wait()
+}
+
+// pass hands on what member i tells, and its end, until it is over: a member may never end.
+func pass(events <-chan Event, i int, all chan<- heard, over <-chan struct{}) {
+	for ok := true; ok; {
+		h := heard{from: i}
+		select {
+		case e, more := <-events:
+			if ok = more; ok {
+				h.event = &e
+			}
+		case <-over:
+			return
+		}
+		select {
+		case all <- h:
+		case <-over:
+			return
+		}
+	}
 }
 
 // stop tells all to end.

@@ -1,9 +1,12 @@
 package team
 
 import (
+	"context"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/roost-ws/roost/loadtest"
 )
@@ -65,4 +68,18 @@ func TestMembersWithNothingToDoWaitAtTheEndAndHoldUpNobody(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestLeaderEndsWithoutAMemberThatDoesNotStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		stuck := &fake{"stuck", &told, make(chan Order, 16), make(chan Event)}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begun := time.Now()
+		_, err := (&Leader{}).Lead(ctx, []Member{begin("a", &told, loadtest.MeetOpen), stuck})
+		if took := time.Since(begun); err == nil || strings.Count(err.Error(), "stuck: no report within") != 1 || strings.Count(err.Error(), "a: ") != 1 || took != time.Second+stopWait {
+			t.Errorf("error %v after %v, want one that names the member after %v", err, took, time.Second+stopWait)
+		}
+	})
 }
