@@ -1,6 +1,7 @@
 package scrape
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -15,7 +16,7 @@ func (a answers) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(string(a)))}, nil
 }
 
-// FuzzPage: a page is read, or refused; no more series are kept than may be.
+// FuzzPage: a page is read, or refused; no more series are kept than may be, and none that JSON has not.
 func FuzzPage(f *testing.F) {
 	for _, s := range []string{
 		page, "", "x", "roost_x 1\n", "# TYPE roost_x counter\nroost_x{a=\"\\\"\",b=\"\"} NaN\n", "# TYPE roost_x gauge\nroost_x +Inf 99999999999999999999\n",
@@ -33,6 +34,9 @@ func FuzzPage(f *testing.F) {
 			values, err := s.Read(t.Context())
 			if len(values) > maxSeries || err != nil && values != nil {
 				t.Fatalf("%d series, %v", len(values), err)
+			}
+			if _, err := json.Marshal(values); err != nil {
+				t.Fatal(err)
 			}
 			s.at = s.at.Add(-time.Second)
 		}

@@ -8,6 +8,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -60,7 +62,8 @@ func New(page, match string) (*Scraper, error) {
 func (s *Scraper) Close() { s.client.CloseIdleConnections() }
 
 // Read reads the page: gauges as they are, counters as their growth a second since
-// the read before, under the series' name and "/s". The first read has no counters.
+// the read before, under the series' name and "/s". The first read has no counters. Values that
+// are no finite number are left away: JSON has none.
 func (s *Scraper) Read(ctx context.Context) (map[string]float64, error) {
 	families, err := s.fetch(ctx)
 	if err != nil {
@@ -91,6 +94,7 @@ func (s *Scraper) Read(ctx context.Context) (map[string]float64, error) {
 		}
 	}
 	s.last, s.at = counters, now
+	maps.DeleteFunc(values, func(_ string, v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
 	if len(values) > maxSeries {
 		return nil, fmt.Errorf("scrape: %d series match %s: want at most %d; name fewer", len(values), s.match, maxSeries)
 	}

@@ -64,6 +64,18 @@ func TestGaugesAreReadAndCountersByTheSecond(t *testing.T) {
 	}
 }
 
+// One of them in a report, and none of it could be written as JSON.
+func TestValuesThatAreNoNumberAreLeftAway(t *testing.T) {
+	const odd = "# TYPE roost_a gauge\nroost_a NaN\n# TYPE roost_b gauge\nroost_b +Inf\nroost_c -Inf\n# TYPE roost_d counter\nroost_d %s\n# TYPE roost_e gauge\nroost_e 5\n"
+	s := serve(t, "", fmt.Sprintf(odd, "1"), fmt.Sprintf(odd, "+Inf"))
+	for range 2 {
+		got, err := s.Read(t.Context())
+		if want := map[string]float64{"roost_e": 5}; err != nil || !maps.Equal(got, want) {
+			t.Errorf("%v and %v, want %v", got, err, want)
+		}
+	}
+}
+
 func TestWhatIsNoPageOfMetricsIsAnError(t *testing.T) {
 	var many strings.Builder
 	for i := range maxSeries + 1 {
