@@ -37,12 +37,13 @@ func (l *loadtestFlags) fork(ctx context.Context, cmd *cobra.Command, o loadtest
 // leadersFlags are those that only the process which prints the report has use of.
 var leadersFlags = []string{"config", "help", "log-format", "log-level", "json", "out", "csv", "html", "expect", "quiet", "procs"}
 
-// planArgs is the scenario's command line with every setting spelled out, wherever it came from, so
-// that it means the same in another process.
+// planArgs is the scenario's command line with every setting that was made, wherever it was, so
+// that it means the same in another process. What was left alone stays so: some commands ask.
 func planArgs(cmd *cobra.Command) []string {
 	args := append([]string{cmd.Name()}, cmd.Flags().Args()...)
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Hidden || slices.Contains(leadersFlags, f.Name) || slices.Contains(agentsFlags, f.Name) {
+		made := f.Changed || f.Value.String() != f.DefValue // by another name of it, or by the command itself
+		if !made || f.Hidden || slices.Contains(leadersFlags, f.Name) || slices.Contains(agentsFlags, f.Name) {
 			return
 		}
 		values := []string{f.Value.String()}

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -150,6 +151,32 @@ func TestLoadtestHelpersEndWithTheirLeader(t *testing.T) {
 	}
 	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("they ended after %v", took)
+	}
+}
+
+func TestLoadtestStormsInSeveralProcesses(t *testing.T) {
+	t.Parallel()
+	_, push, env := startServe(t)
+	for _, c := range []struct {
+		url, says string
+		more      []string
+	}{
+		{peerEcho(t), "30 of 30 are back", nil}, // which speaks no Pusher
+		{strings.Replace(push, "http", "ws", 1), "published", []string{"--channels", "1"}},
+	} {
+		args := append([]string{"loadtest", "storm", c.url, "--procs", "3", "--conns", "30", "--before", "200ms", "--after", "100ms", "--expect", "cut==30", "--expect", "unreturned==0"}, c.more...)
+		if code, stdout, stderr := runRoost(t, env, args...); code != 0 || !strings.Contains(stdout, c.says) || !strings.Contains(stdout, "3 loops in 3 processes") {
+			t.Errorf("%q: exit code %d, stderr %q, report without %q:\n%s", c.more, code, stderr, c.says, stdout)
+		}
+	}
+}
+
+func TestLoadtestPlansHoldSettingsMadeByOldNames(t *testing.T) {
+	t.Parallel()
+	cmd := newLoadtestIdleCommand()
+	must(t, cmd.ParseFlags([]string{"--rate", "5k", "ws://x/"}))
+	if got, want := planArgs(cmd), []string{"idle", "ws://x/", "--connect-rate=5000"}; !slices.Equal(got, want) {
+		t.Errorf("plan %q, want %q", got, want)
 	}
 }
 
