@@ -76,7 +76,7 @@ func (a *agentFlags) lead(ctx context.Context, cmd *cobra.Command, o loadtest.Op
 	say(fmt.Sprintf("waiting for %d agents: roost loadtest agent --join nats://%s", a.agents, host.Addr()))
 	members, err := host.Accept(ctx, a.agents, func(name string, c team.Clock) {
 		say(fmt.Sprintf("%s joined; its clock is %v off, known to ± %v", name, c.Offset.Round(time.Microsecond), c.Bound.Round(time.Microsecond)))
-	})
+	}, func(name string) { say(name + " is gone; waiting for another") })
 	if errors.Is(err, context.Canceled) {
 		return nil, errors.New("interrupted before all agents had joined")
 	}

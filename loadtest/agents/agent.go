@@ -12,8 +12,10 @@ import (
 
 // agent is one that joined, as its leader sees it.
 type agent struct {
+	id     string
 	name   string
 	clock  team.Clock
+	gone   chan<- *agent // is told of its end while agents are accepted
 	out    sender
 	sub    *nats.Subscription
 	events chan team.Event
@@ -29,7 +31,7 @@ func (h *Host) take(said hello) (*agent, error) {
 	if len(name) > maxName {
 		name = name[:maxName]
 	}
-	a := &agent{name: "agent " + name, out: sender{h.nc, orderSubject + said.ID}, events: make(chan team.Event), over: make(chan struct{})}
+	a := &agent{id: said.ID, name: "agent " + name, gone: h.gone, out: sender{h.nc, orderSubject + said.ID}, events: make(chan team.Event), over: make(chan struct{})}
 	heard := make(chan *nats.Msg, 256)
 	sub, err := h.nc.ChanSubscribe(eventSubject+said.ID, heard)
 	if err != nil {
@@ -40,7 +42,13 @@ func (h *Host) take(said hello) (*agent, error) {
 	if err := h.nc.FlushTimeout(silence); err != nil {
 		return nil, fmt.Errorf("agents: %w", err)
 	}
-	a.done.Go(func() { a.hear(heard) })
+	a.done.Go(func() {
+		a.hear(heard)
+		select {
+		case a.gone <- a:
+		case <-a.over:
+		}
+	})
 	a.done.Go(a.beat)
 	h.agents = append(h.agents, a)
 	return a, nil

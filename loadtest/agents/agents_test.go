@@ -49,7 +49,7 @@ func TestAnAgentDoesThePlanAndItsReportComes(t *testing.T) {
 		// Larger than one message may be.
 		return &loadtest.Report{Scenario: strings.Join(p.Args, " "), URL: strings.Repeat("x", 3*maxChunk)}, nil
 	})
-	members, err := h.Accept(t.Context(), 1, func(string, team.Clock) {})
+	members, err := h.Accept(t.Context(), 1, func(string, team.Clock) {}, func(string) {})
 	must(t, err)
 	r, err := (&team.Leader{Args: []string{"echo", "--conns=1"}}).Lead(t.Context(), members)
 	must(t, err)
@@ -104,11 +104,41 @@ func TestAnAgentThatFallsSilentIsLost(t *testing.T) {
 			}
 		}
 	}()
-	members, err := h.Accept(t.Context(), 1, func(string, team.Clock) {})
+	members, err := h.Accept(t.Context(), 1, func(string, team.Clock) {}, func(string) {})
 	must(t, err)
 	_, err = (&team.Leader{}).Lead(t.Context(), members)
 	if err == nil || !strings.Contains(err.Error(), "agent mute: lost") {
 		t.Errorf("error %v, want one that names the agent", err)
+	}
+}
+
+func TestAnAgentThatGoesBeforeAllHaveComeIsNotCounted(t *testing.T) {
+	h, url := listen(t, "")
+	first := Agent{URL: url, Name: "first", Say: func(string, ...any) {}}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- first.Join(ctx) }()
+	var others []<-chan error
+	report := func(context.Context, team.Plan, *team.Seat) (*loadtest.Report, error) { return &loadtest.Report{}, nil }
+	members, err := h.Accept(t.Context(), 2, func(name string, _ team.Clock) {
+		if name == "agent first" {
+			cancel()
+		}
+	}, func(name string) {
+		if name != "agent first" {
+			t.Errorf("%s is gone", name)
+		}
+		others = append(others, scripted(t, url, "", report), scripted(t, url, "", report))
+	})
+	must(t, err)
+	must(t, <-ended)
+	if len(members) != 2 || members[0].Name() != "agent scripted" || members[1].Name() != "agent scripted" {
+		t.Errorf("members %v", members)
+	}
+	_, err = (&team.Leader{}).Lead(t.Context(), members)
+	must(t, err)
+	for _, o := range others {
+		must(t, <-o)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ type Host struct {
 	server *server.Server // nil when it is another's
 	addr   string
 	agents []*agent
+	gone   chan *agent // those that ended
 }
 
 // startTime is how long the embedded server may take to begin.
@@ -71,7 +73,7 @@ func Connect(url, token string) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("agents: %s: %w", url, err)
 	}
-	return &Host{nc: nc, addr: strings.TrimPrefix(nc.ConnectedUrlRedacted(), "nats://")}, nil
+	return &Host{nc: nc, gone: make(chan *agent), addr: strings.TrimPrefix(nc.ConnectedUrlRedacted(), "nats://")}, nil
 }
 
 func tokenOption(token string) nats.Option {
@@ -84,9 +86,9 @@ func tokenOption(token string) nats.Option {
 // Addr is what agents join, host:port.
 func (h *Host) Addr() string { return h.addr }
 
-// Accept waits for n agents, and tells joined of each. Its error is ctx's, or that of an agent that
-// could not be talked to.
-func (h *Host) Accept(ctx context.Context, n int, joined func(name string, c team.Clock)) ([]team.Member, error) {
+// Accept waits for n agents, and tells joined of each, and left of one that went before all had come. Its error
+// is ctx's, or that of an agent that could not be talked to.
+func (h *Host) Accept(ctx context.Context, n int, joined func(name string, c team.Clock), left func(name string)) ([]team.Member, error) {
 	hellos := make(chan *nats.Msg, 64)
 	sub, err := h.nc.ChanSubscribe(helloSubject, hellos)
 	if err != nil {
@@ -99,6 +101,11 @@ func (h *Host) Accept(ctx context.Context, n int, joined func(name string, c tea
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		case a := <-h.gone:
+			a.end()
+			delete(known, a.id)
+			members = slices.DeleteFunc(members, func(m team.Member) bool { return m == a })
+			left(a.name)
 		case m := <-hellos:
 			var said hello
 			if len(m.Data) > maxHello || json.Unmarshal(m.Data, &said) != nil || !validID(said.ID) {
