@@ -15,7 +15,7 @@ type agent struct {
 	id     string
 	name   string
 	clock  team.Clock
-	gone   chan<- *agent // is told of its end while agents are accepted
+	host   *Host
 	out    sender
 	sub    *nats.Subscription
 	events chan team.Event
@@ -25,42 +25,43 @@ type agent struct {
 	done   sync.WaitGroup
 }
 
-// take subscribes to what the agent says, and shows it that its leader is there.
-func (h *Host) take(said hello) (*agent, error) {
+// take subscribes to what the agent says, and shows it that its leader is there. Whether it is ours, and when it
+// ends, goes to h.here and h.gone.
+func (h *Host) take(said hello) error {
 	name := said.Name
 	if len(name) > maxName {
 		name = name[:maxName]
 	}
-	a := &agent{id: said.ID, name: "agent " + name, gone: h.gone, out: sender{h.nc, orderSubject + said.ID}, events: make(chan team.Event), over: make(chan struct{})}
+	a := &agent{id: said.ID, name: "agent " + name, host: h, out: sender{h.nc, orderSubject + h.id + "." + said.ID}, events: make(chan team.Event), over: make(chan struct{})}
 	heard := make(chan *nats.Msg, 256)
-	sub, err := h.nc.ChanSubscribe(eventSubject+said.ID, heard)
+	sub, err := h.nc.ChanSubscribe(eventSubject+h.id+"."+said.ID, heard)
 	if err != nil {
-		return nil, fmt.Errorf("agents: %w", err)
+		return fmt.Errorf("agents: %w", err)
 	}
 	a.sub = sub
 	// The agent may speak as soon as it has the answer, so the server must know of this first.
 	if err := h.nc.FlushTimeout(silence); err != nil {
-		return nil, fmt.Errorf("agents: %w", err)
+		return fmt.Errorf("agents: %w", err)
 	}
 	a.done.Go(func() {
 		a.hear(heard)
 		select {
-		case a.gone <- a:
+		case h.gone <- a:
 		case <-a.over:
 		}
 	})
 	a.done.Go(a.beat)
 	h.agents = append(h.agents, a)
-	return a, nil
+	return nil
 }
 
 // hear hands events on until the agent says goodbye, or says nothing for too long.
 func (a *agent) hear(heard <-chan *nats.Msg) {
 	defer close(a.events)
 	var parts receiver
-	quiet := time.NewTimer(silence)
+	quiet := time.NewTimer(confirmWait)
 	defer quiet.Stop()
-	for {
+	for confirmed := false; ; {
 		select {
 		case <-a.over:
 			return
@@ -68,6 +69,14 @@ func (a *agent) hear(heard <-chan *nats.Msg) {
 			a.err = errLost
 			return
 		case m := <-heard:
+			if !confirmed {
+				confirmed = true
+				select {
+				case a.host.here <- a:
+				case <-a.over:
+					return
+				}
+			}
 			quiet.Reset(silence)
 			var e eventMessage
 			whole, err := parts.take(m, &e)

@@ -22,7 +22,8 @@ import (
 	"github.com/roost-ws/roost/loadtest/team"
 )
 
-// Subjects. Those of one agent end in its id.
+// Subjects. Those of one agent end in its id; orders and events have the leader's before it, as
+// several leaders may use one server.
 const (
 	helloSubject = "roost.loadtest.hello"
 	orderSubject = "roost.loadtest.order."
@@ -34,6 +35,8 @@ const (
 	// beatEvery is how often each side shows that it is there, and silence how long it may not.
 	beatEvery = 500 * time.Millisecond
 	silence   = 5 * time.Second
+	// confirmWait is how long an agent that was taken may say nothing: another leader may have been faster.
+	confirmWait = 2 * time.Second
 
 	maxChunk   = 256 << 10 // of an event, in one NATS message
 	maxEvent   = 64 << 20  // a report with its histograms is some 100 KiB
@@ -49,9 +52,9 @@ type hello struct {
 	Version int    `json:"version"` // of reports
 }
 
-// welcome is the answer to it.
+// welcome is the answer to it. The first of several leaders has the agent, which confirms by its first event.
 type welcome struct {
-	Taken   bool   `json:"taken"`
+	Leader  string `json:"leader,omitempty"`  // takes it: letters and digits
 	Refused string `json:"refused,omitempty"` // why never
 }
 

@@ -2,6 +2,7 @@ package agents
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
@@ -97,11 +98,20 @@ func TestAnAgentThatFallsSilentIsLost(t *testing.T) {
 	nc, err := nats.Connect(url)
 	must(t, err)
 	defer nc.Close()
-	go func() { // it says hello, and then nothing
+	go func() { // it says hello, confirms, and then nothing
 		for range 50 {
-			if _, err := nc.Request(helloSubject, []byte(`{"id":"mute","name":"mute","version":`+strconv.Itoa(loadtest.ReportVersion)+`}`), time.Second); err == nil {
-				return
+			m, err := nc.Request(helloSubject, []byte(`{"id":"mute","name":"mute","version":`+strconv.Itoa(loadtest.ReportVersion)+`}`), time.Second)
+			if err != nil {
+				continue
 			}
+			var w welcome
+			if err := json.Unmarshal(m.Data, &w); err != nil {
+				t.Error(err)
+			}
+			if err := (sender{nc, eventSubject + w.Leader + ".mute"}).send(eventMessage{}); err != nil {
+				t.Error(err)
+			}
+			return
 		}
 	}()
 	members, err := h.Accept(t.Context(), 1, func(string, team.Clock) {}, func(string) {})
@@ -139,6 +149,39 @@ func TestAnAgentThatGoesBeforeAllHaveComeIsNotCounted(t *testing.T) {
 	must(t, err)
 	for _, o := range others {
 		must(t, <-o)
+	}
+}
+
+func TestLeadersOnOneServerHaveAgentsOfTheirOwn(t *testing.T) {
+	one, url := listen(t, "")
+	two, err := Connect(url, "")
+	must(t, err)
+	t.Cleanup(two.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	led := make(chan string, 2)
+	for args, h := range map[string]*Host{"one": one, "two": two} {
+		go func() {
+			members, err := h.Accept(ctx, 1, func(string, team.Clock) {}, func(string) {})
+			if err != nil {
+				led <- err.Error()
+				return
+			}
+			r, err := (&team.Leader{Args: []string{args}}).Lead(ctx, members)
+			if err != nil || r.Scenario != args {
+				t.Errorf("leader %s: report %+v, error %v", args, r, err)
+			}
+			led <- args
+		}()
+	}
+	report := func(_ context.Context, p team.Plan, _ *team.Seat) (*loadtest.Report, error) {
+		return &loadtest.Report{Scenario: p.Args[0]}, nil
+	}
+	must(t, <-scripted(t, url, "", report))
+	first := <-led
+	must(t, <-scripted(t, url, "", report))
+	if second := <-led; first+second != "onetwo" && first+second != "twoone" {
+		t.Errorf("%s and %s had an agent, want each of the leaders", first, second)
 	}
 }
 

@@ -2,6 +2,7 @@ package agents
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -19,10 +20,12 @@ import (
 
 // Host is where agents join a leader. Its methods are called from one goroutine.
 type Host struct {
+	id     string // tells its agents from those of other leaders
 	nc     *nats.Conn
 	server *server.Server // nil when it is another's
 	addr   string
 	agents []*agent
+	here   chan *agent // those that confirmed
 	gone   chan *agent // those that ended
 }
 
@@ -73,7 +76,7 @@ func Connect(url, token string) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("agents: %s: %w", url, err)
 	}
-	return &Host{nc: nc, gone: make(chan *agent), addr: strings.TrimPrefix(nc.ConnectedUrlRedacted(), "nats://")}, nil
+	return &Host{id: rand.Text(), nc: nc, here: make(chan *agent), gone: make(chan *agent), addr: strings.TrimPrefix(nc.ConnectedUrlRedacted(), "nats://")}, nil
 }
 
 func tokenOption(token string) nats.Option {
@@ -95,41 +98,53 @@ func (h *Host) Accept(ctx context.Context, n int, joined func(name string, c tea
 		return nil, fmt.Errorf("agents: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }() // the connection goes soon after
-	known := make(map[string]bool)
+	taken := make(map[string]bool)
 	var members []team.Member
 	for len(members) < n {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case a := <-h.gone:
-			a.end()
-			delete(known, a.id)
-			members = slices.DeleteFunc(members, func(m team.Member) bool { return m == a })
-			left(a.name)
-		case m := <-hellos:
-			var said hello
-			if len(m.Data) > maxHello || json.Unmarshal(m.Data, &said) != nil || !validID(said.ID) {
-				continue // it is no agent
-			}
-			if known[said.ID] {
-				continue // it said so again before it heard the answer
-			}
-			if said.Version != loadtest.ReportVersion {
-				answer(m, welcome{Refused: fmt.Sprintf("the leader's reports are of version %d, the agent's of %d: use one release of roost", loadtest.ReportVersion, said.Version)})
-				continue
-			}
-			a, err := h.take(said)
-			if err != nil {
-				return nil, err
-			}
-			known[said.ID] = true
-			answer(m, welcome{Taken: true})
-			a.clock = h.measure(ctx, said.ID)
+		case a := <-h.here:
+			a.clock = h.measure(ctx, a.id)
 			members = append(members, a)
 			joined(a.name, a.clock)
+		case a := <-h.gone:
+			a.end()
+			delete(taken, a.id)
+			if i := slices.Index(members, team.Member(a)); i >= 0 {
+				members = slices.Delete(members, i, i+1)
+				left(a.name)
+			}
+		case m := <-hellos:
+			if err := h.greet(m, taken, n); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return members, nil
+}
+
+// greet answers an agent that offers itself. No more than n are taken at a time: others stay free for other leaders.
+func (h *Host) greet(m *nats.Msg, taken map[string]bool, n int) error {
+	var said hello
+	if len(m.Data) > maxHello || json.Unmarshal(m.Data, &said) != nil || !validID(said.ID) {
+		return nil // it is no agent
+	}
+	if said.Version != loadtest.ReportVersion {
+		answer(m, welcome{Refused: fmt.Sprintf("the leader's reports are of version %d, the agent's of %d: use one release of roost", loadtest.ReportVersion, said.Version)})
+		return nil
+	}
+	if !taken[said.ID] { // else it said so again before it heard the answer
+		if len(taken) == n {
+			return nil
+		}
+		if err := h.take(said); err != nil {
+			return err
+		}
+		taken[said.ID] = true
+	}
+	answer(m, welcome{Leader: h.id})
+	return nil
 }
 
 func answer(m *nats.Msg, w welcome) {

@@ -60,19 +60,22 @@ func (a *Agent) once(ctx context.Context) error {
 	}
 	defer nc.Close()
 	id := rand.Text()
-	l := &link{out: sender{nc, eventSubject + id}, orders: make(chan team.Order, 64), over: make(chan struct{})}
-	heard := make(chan *nats.Msg, 256)
-	_, err1 := nc.ChanSubscribe(orderSubject+id, heard)
 	// The answer is made where the question comes in, with nothing before it.
-	_, err2 := nc.Subscribe(clockSubject+id, func(m *nats.Msg) {
+	if _, err = nc.Subscribe(clockSubject+id, func(m *nats.Msg) {
 		_ = m.Respond(strconv.AppendInt(nil, time.Now().UnixNano(), 10)) // it is asked again
-	})
-	if err := errors.Join(err1, err2, nc.FlushTimeout(5*time.Second)); err != nil {
+	}); err != nil {
 		return fmt.Errorf("agents: %w", err)
 	}
 	a.Say("waiting for work from %s", nc.ConnectedUrlRedacted())
-	if err := a.offer(ctx, nc, id); err != nil {
+	leader, err := a.offer(ctx, nc, id)
+	if err != nil {
 		return err
+	}
+	l := &link{out: sender{nc, eventSubject + leader + "." + id}, orders: make(chan team.Order, 64), over: make(chan struct{})}
+	heard := make(chan *nats.Msg, 256)
+	_, err = nc.ChanSubscribe(orderSubject+leader+"."+id, heard)
+	if err := errors.Join(err, nc.FlushTimeout(5*time.Second)); err != nil { // orders come when the leader has heard of us
+		return fmt.Errorf("agents: %w", err)
 	}
 	a.Say("taken by a leader")
 	var running sync.WaitGroup
@@ -88,11 +91,11 @@ func (a *Agent) once(ctx context.Context) error {
 	return err
 }
 
-// offer says hello until a leader takes the agent.
-func (a *Agent) offer(ctx context.Context, nc *nats.Conn, id string) error {
+// offer says hello until a leader takes the agent, and returns the leader's id.
+func (a *Agent) offer(ctx context.Context, nc *nats.Conn, id string) (leader string, err error) {
 	text, err := json.Marshal(hello{ID: id, Name: a.Name, Version: loadtest.ReportVersion})
 	if err != nil {
-		return err
+		return "", err
 	}
 	for {
 		one, cancel := context.WithTimeout(ctx, 2*beatEvery)
@@ -101,15 +104,15 @@ func (a *Agent) offer(ctx context.Context, nc *nats.Conn, id string) error {
 		var w welcome
 		switch {
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return "", ctx.Err()
 		case err != nil || len(m.Data) > maxHello || json.Unmarshal(m.Data, &w) != nil:
 			if !nc.IsConnected() {
-				return nats.ErrConnectionClosed // the server may come back with other settings
+				return "", nats.ErrConnectionClosed // the server may come back with other settings
 			}
 		case w.Refused != "":
-			return fmt.Errorf("%w: %s", loadtest.ErrOptions, w.Refused)
-		case w.Taken:
-			return nil
+			return "", fmt.Errorf("%w: %s", loadtest.ErrOptions, w.Refused)
+		case validID(w.Leader):
+			return w.Leader, nil
 		}
 		select {
 		case <-time.After(beatEvery):
@@ -156,13 +159,14 @@ func (l *link) hear(heard <-chan *nats.Msg) {
 	}
 }
 
+// beat begins at once: the leader counts on the agent from the first on.
 func (l *link) beat() {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
 	for {
+		_ = l.send(eventMessage{}) // as the leader's
 		select {
 		case <-tick.C:
-			_ = l.send(eventMessage{}) // as the leader's
 		case <-l.over:
 			return
 		}
