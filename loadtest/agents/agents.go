@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -143,6 +145,36 @@ func checkToken(addr, token string) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", addr, ErrToken)
+}
+
+// redacted is a NATS URL, or several with commas between, without passwords.
+func redacted(servers string) string {
+	all := strings.Split(servers, ",")
+	for i, s := range all {
+		if s = strings.TrimSpace(s); !strings.Contains(s, "://") {
+			s = "nats://" + s // as the client takes it
+		}
+		u, err := url.Parse(s)
+		if err != nil {
+			all[i] = "(no URL)"
+			continue
+		}
+		if u.User != nil && u.User.Username() != "" {
+			if _, has := u.User.Password(); !has {
+				u.User = url.User("xxxxx") // it is a token
+			}
+		}
+		all[i] = u.Redacted()
+	}
+	return strings.Join(all, ",")
+}
+
+// withoutURL is err without the URL, which may hold a password, that could not be parsed.
+func withoutURL(err error) error {
+	if bad := (*url.Error)(nil); errors.As(err, &bad) {
+		return bad.Err
+	}
+	return err
 }
 
 var errLost = errors.New("lost: nothing was heard of it for " + silence.String())

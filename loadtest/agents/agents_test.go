@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -182,6 +183,31 @@ func TestLeadersOnOneServerHaveAgentsOfTheirOwn(t *testing.T) {
 	must(t, <-scripted(t, url, "", report))
 	if second := <-led; first+second != "onetwo" && first+second != "twoone" {
 		t.Errorf("%s and %s had an agent, want each of the leaders", first, second)
+	}
+}
+
+func TestAnAgentSaysWhyItTriesAgainAndNoPassword(t *testing.T) {
+	said := make(chan string, 16)
+	ctx, cancel := context.WithCancel(t.Context())
+	a := Agent{URL: "nats://me:hidden@127.0.0.1:1", Say: func(format string, args ...any) { said <- fmt.Sprintf(format, args...) }}
+	ended := make(chan error, 1)
+	go func() { ended <- a.Join(ctx) }()
+	if got := <-said; got != "nats://me:xxxxx@127.0.0.1:1: nats: no servers available for connection; trying again" {
+		t.Errorf("said %q", got)
+	}
+	cancel()
+	must(t, <-ended)
+	for servers, want := range map[string]string{
+		"nats://tok@h:1, nats://u:p@i:2": "nats://xxxxx@h:1,nats://u:xxxxx@i:2", "u:p@h:1": "nats://u:xxxxx@h:1", "nats://u:p%zz@h": "(no URL)", "h:1": "nats://h:1",
+	} {
+		if got := redacted(servers); got != want {
+			t.Errorf("%s is shown as %s, want %s", servers, got, want)
+		}
+	}
+	for _, bad := range []string{"nats://u:hidden%zz@h", "nats://u:hidden@127.0.0.1:1"} {
+		if _, err := Connect(bad, ""); err == nil || strings.Contains(err.Error(), "hidden") {
+			t.Errorf("error %v", err)
+		}
 	}
 }
 

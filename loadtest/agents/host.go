@@ -74,9 +74,9 @@ func Listen(addr, token string) (*Host, error) {
 func Connect(url, token string) (*Host, error) {
 	nc, err := nats.Connect(url, nats.Name("roost loadtest"), tokenOption(token), nats.MaxReconnects(-1))
 	if err != nil {
-		return nil, fmt.Errorf("agents: %s: %w", url, err)
+		return nil, fmt.Errorf("agents: %s: %w", redacted(url), withoutURL(err))
 	}
-	return &Host{id: rand.Text(), nc: nc, here: make(chan *agent), gone: make(chan *agent), addr: strings.TrimPrefix(nc.ConnectedUrlRedacted(), "nats://")}, nil
+	return &Host{id: rand.Text(), nc: nc, here: make(chan *agent), gone: make(chan *agent), addr: strings.TrimPrefix(redacted(nc.ConnectedUrl()), "nats://")}, nil
 }
 
 func tokenOption(token string) nats.Option {

@@ -32,17 +32,22 @@ type Agent struct {
 // a plan was done. The error wraps [loadtest.ErrOptions] when the server refuses the token or the
 // leader refuses the agent.
 func (a *Agent) Join(ctx context.Context) error {
-	for {
-		err := a.once(ctx)
+	for said := ""; ; {
+		err := withoutURL(a.once(ctx))
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, nats.ErrAuthorization):
-			return fmt.Errorf("%w: %s refuses the token: give the leader's", loadtest.ErrOptions, a.URL)
+			return fmt.Errorf("%w: %s refuses the token: give the leader's", loadtest.ErrOptions, redacted(a.URL))
 		case errors.Is(err, loadtest.ErrOptions):
 			return err
 		case err == nil && a.Once:
 			return nil
+		case err == nil:
+			said = ""
+		case err.Error() != said: // of what lasts it is enough to hear once
+			said = err.Error()
+			a.Say("%s: %v; trying again", redacted(a.URL), err)
 		}
 		select {
 		case <-time.After(beatEvery):
@@ -66,7 +71,7 @@ func (a *Agent) once(ctx context.Context) error {
 	}); err != nil {
 		return fmt.Errorf("agents: %w", err)
 	}
-	a.Say("waiting for work from %s", nc.ConnectedUrlRedacted())
+	a.Say("waiting for work from %s", redacted(nc.ConnectedUrl()))
 	leader, err := a.offer(ctx, nc, id)
 	if err != nil {
 		return err
