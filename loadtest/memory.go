@@ -23,7 +23,11 @@ type kernelMemory struct {
 type slabCache struct{ objects, size int64 }
 
 func (d *driver) memory() snapshot {
-	return snapshot{user: d.server.rss(), kernel: d.kernel.read(), both: d.server.local}
+	s := snapshot{user: d.server.rss(), kernel: kernelMemory{slab: -1}, both: d.server.local}
+	if d.o.Part.watches() { // else the machine's memory is another part's to tell
+		s.kernel = d.kernel.read()
+	}
+	return s
 }
 
 // newMemory divides growth by the connections that stood at each moment. It is

@@ -118,6 +118,31 @@ func TestMergedSamplesLieOnOneAxisAndLoseNothing(t *testing.T) {
 	}
 }
 
+// Agents see their own kernels each, and one on the server's machine the server's end of all connections too.
+func TestMergedKernelMemoryIsByConnectionOfWhatItsMachineHolds(t *testing.T) {
+	part := func(standing int, bytes float64, both bool) *Report {
+		r := recorded(t, time.Now(), 1, 2)
+		r.Idle = &IdleReport{Standing: standing, Memory: &Memory{Kernel: &Kernel{PerConnection: bytes, BothEnds: both, Caches: []Cache{{Name: "TCP", PerConnection: bytes / 100}}}}}
+		return r
+	}
+	for _, c := range []struct {
+		parts []*Report
+		want  float64
+		both  bool
+	}{
+		{[]*Report{part(10, 800, false), part(30, 400, false)}, 500, false},
+		{[]*Report{part(10, 9000, true), part(10, 800, false), part(30, 400, false)}, 500, false},
+		{[]*Report{part(10, 800, true), part(30, 400, true)}, 500, true},
+		{[]*Report{part(10, 800, true)}, 800, true},
+	} {
+		m, err := Merge(c.parts)
+		must(t, err)
+		if k := m.Idle.Memory.Kernel; k.PerConnection != c.want || k.BothEnds != c.both || len(k.Caches) != 1 || k.Caches[0].PerConnection != c.want/100 {
+			t.Errorf("%+v, want %g B a connection, both ends %t", k, c.want, c.both)
+		}
+	}
+}
+
 func TestMergeCountsTheServerOnceAndFailuresByCause(t *testing.T) {
 	part := func(standing int, memory *Memory, server *CPU) *Report {
 		r := recorded(t, time.Now(), 1, 100)
