@@ -165,3 +165,13 @@ func TestMergeCountsTheServerOnceAndFailuresByCause(t *testing.T) {
 		t.Errorf("failures %+v", m.Failures)
 	}
 }
+
+func TestMergedReadRateIsByConnection(t *testing.T) {
+	all := &PushSlow{Slow: 1, ReadPerSecond: 100}
+	for _, o := range []*PushSlow{{Slow: 2, ReadPerSecond: 400}, {}, {Slow: 1, ReadPerSecond: 300}} {
+		must(t, all.merge(o))
+	}
+	if all.Slow != 4 || all.ReadPerSecond != 300 {
+		t.Errorf("%d that read %g B a second, want 4 that read 300", all.Slow, all.ReadPerSecond)
+	}
+}

@@ -93,8 +93,10 @@ func (r *PushSlow) figures(add func(string, float64)) {
 
 // merge adds the report of another part; who calls it calls compare then.
 func (r *PushSlow) merge(o *PushSlow) error {
-	r.Slow += o.Slow
+	if slow := r.Slow + o.Slow; slow > 0 {
+		r.ReadPerSecond = (r.ReadPerSecond*float64(r.Slow) + o.ReadPerSecond*float64(o.Slow)) / float64(slow)
+		r.Slow = slow
+	}
 	r.Disconnected += o.Disconnected
-	r.ReadPerSecond = (r.ReadPerSecond + o.ReadPerSecond) / 2
 	return r.Baseline.merge(&o.Baseline)
 }
