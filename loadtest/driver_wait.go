@@ -5,9 +5,12 @@ import "time"
 // progressTick is how often Progress is called.
 const progressTick = 200 * time.Millisecond
 
-// wait waits for a channel, for a time when that is not 0, or for the end of the
+// wait waits for a channel, for a time at most when that is not 0, or for the end of the
 // run, and tells the progress meanwhile. It reports whether the run goes on.
 func (d *driver) wait(stage string, most time.Duration, done <-chan struct{}) bool {
+	if most <= 0 && done == nil {
+		return d.ctx.Err() == nil
+	}
 	begun := time.Now()
 	defer func() { d.sample(stage, true) }()
 	tick := time.NewTicker(progressTick)

@@ -118,9 +118,7 @@ func (m *pushRun) measure() (*PushReport, error) {
 			return nil, err
 		}
 	}
-	if m.Warmup > 0 {
-		d.wait("warm-up", m.Warmup, nil)
-	}
+	d.wait("warm-up", m.Warmup, nil)
 	before := d.cpuMark()
 	from := d.plan.clock()
 	d.wait("measure", m.Duration, nil)

@@ -34,3 +34,11 @@ func TestPushTellsTheOthersWithAndWithoutSlowReaders(t *testing.T) {
 		t.Errorf("two phases took %v", took)
 	}
 }
+
+func TestPushWithSlowReadersNeedsNoWarmup(t *testing.T) {
+	t.Parallel()
+	r, _ := runPush(t, servePusher(t, &pusherServer{}), 4, Push{Pusher: Pusher{Rate: 50}, Slow: 0.25, Duration: 200 * time.Millisecond})
+	if r.Slow == nil || r.Published != 10 || r.Slow.Baseline.Count != 30 {
+		t.Errorf("%+v, want 10 events in each of two phases", r)
+	}
+}
