@@ -50,7 +50,7 @@ var figureSpecs = map[string]figureSpec{
 	"cut": {Number, 0, false}, "unreturned": {Number, -1, true}, "attempts": {Number, -1, false}, "attempt-rate": {Number, 0, false},
 	"back-p50": {Duration, -1, true}, "back-p90": {Duration, -1, false}, "back-p99": {Duration, -1, true}, "back-all": {Duration, -1, false},
 	"recovered": {Number, 0, false}, "unrecovered": {Number, -1, true},
-	"dropped": {Number, -1, true}, "published": {Number, 0, false}, "unpublished": {Number, -1, true}, "publish-errors": {Number, -1, true},
+	"refused": {Number, -1, true}, "dropped": {Number, -1, true}, "published": {Number, 0, false}, "unpublished": {Number, -1, true}, "publish-errors": {Number, -1, true},
 	"publish-p50": {Duration, -1, true}, "publish-p99": {Duration, -1, false}, "server-cpu-publish": {Duration, -1, true},
 	"found":          {Number, 1, true},
 	"fast-p99-ratio": {Number, -1, true}, "baseline-p50": {Duration, 0, false}, "baseline-p99": {Duration, 0, false},

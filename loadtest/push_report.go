@@ -54,6 +54,7 @@ type PushReport struct {
 }
 
 func (p *PushReport) figures(add func(string, float64)) {
+	add("refused", float64(p.Refused))
 	add("messages", float64(p.Deliveries))
 	add("rate", p.PerSecond)
 	if p.Expected > 0 {

@@ -10,6 +10,7 @@ import (
 // pusherConn is a connection's state at a Pusher server.
 type pusherConn struct {
 	answered uint32 // subscriptions confirmed or refused since it was greeted
+	refused  uint32 // of these
 	greeted  bool
 }
 
@@ -19,6 +20,7 @@ type subscription struct {
 	at        uint64 // the last position's sequence
 	epoch     uint32 // and its epoch, an index into the loop's
 	confirmed bool   // by the server, on the connection that stands
+	refused   bool   // likewise
 	counts    bool   // it was confirmed when publishing began: what it does not get is lost
 }
 
@@ -45,7 +47,7 @@ type pusher struct {
 	recovered, unrecovered                        uint64 // subscriptions that resumed
 	corrected, raw, first, median, last, baseline *latency
 
-	stands func(*conn) // told when all of a connection's subscriptions are answered; may be nil
+	stands func(*conn) // told when all of a connection's subscriptions are confirmed; may be nil
 }
 
 // activityTimeout is what a server that names none expects, and the most.

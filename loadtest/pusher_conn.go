@@ -90,7 +90,7 @@ func (h *pusher) answer(c *conn) {
 	st := &h.conns[c.slot]
 	if st.answered++; int(st.answered) == h.p.Subscriptions {
 		h.ready++
-		if h.stands != nil {
+		if h.stands != nil && st.refused == 0 {
 			h.stands(c)
 		}
 	}
@@ -112,6 +112,10 @@ func (h *pusher) error(c *conn, f *pusherFrame) {
 		return
 	}
 	h.refused++
+	h.conns[c.slot].refused++
+	if sub := h.subscriptionIn(c, f.channel); sub != nil {
+		sub.refused = true
+	}
 	h.failures.add(connOpen, &failure{cause: causeSubscription, status: d.Status, err: fmt.Errorf("%s: %.200s%.200s", f.channel, d.Error, d.Message)})
 	h.answer(c)
 }
@@ -124,7 +128,8 @@ func (h *pusher) closed(c *conn) {
 	}
 	*st = pusherConn{}
 	for j := range h.p.Subscriptions {
-		h.subs[int(c.slot)*h.p.Subscriptions+j].confirmed = false
+		sub := &h.subs[int(c.slot)*h.p.Subscriptions+j]
+		sub.confirmed, sub.refused = false, false
 	}
 }
 
@@ -163,7 +168,7 @@ func schedules(d *driver, all []*pusher, s *schedule) {
 }
 
 // missing counts what the connections that stand should have got and did not, and
-// what they should have got.
+// what they should have got. What a subscription missed that is refused now, it has lost.
 func (h *pusher) missing(sent []uint32, excused map[uint32][]uint32) (lost, expected uint64) {
 	for slot := range h.conns {
 		c := &h.loop.conns[slot]
@@ -172,7 +177,7 @@ func (h *pusher) missing(sent []uint32, excused map[uint32][]uint32) (lost, expe
 		}
 		for j := range h.p.Subscriptions {
 			sub := &h.subs[slot*h.p.Subscriptions+j]
-			if !sub.counts || !sub.confirmed {
+			if !sub.counts || !sub.confirmed && !sub.refused {
 				continue
 			}
 			channel := h.p.channelOf(h.number(c), j)

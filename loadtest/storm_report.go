@@ -39,6 +39,7 @@ type StormReport struct {
 // among those expected.
 type StormEvents struct {
 	Rate        float64 `json:"rate"`
+	Refused     int     `json:"refused"` // subscriptions, before the cut and after
 	Published   uint64  `json:"published"`
 	Deliveries  uint64  `json:"deliveries"`
 	Expected    uint64  `json:"expected"` // deliveries to connections that stand at the end
@@ -107,6 +108,7 @@ func (r *StormReport) published(m *stormRun, sum *published) {
 	all := newLatency()
 	m.d.each(func(l *loop) {
 		h := m.pushers[l.index]
+		e.Refused += h.refused
 		e.Deliveries += h.measured
 		e.Duplicates += h.duplicates
 		e.Reordered += h.reordered
@@ -139,6 +141,7 @@ func (r *StormReport) figures(add func(string, float64)) {
 	if e == nil {
 		return
 	}
+	add("refused", float64(e.Refused))
 	add("messages", float64(e.Deliveries))
 	if e.Expected > 0 {
 		add("loss", float64(e.Lost)/float64(e.Expected))
@@ -189,6 +192,9 @@ func (r *StormReport) writeText(line liner) {
 
 func (e *StormEvents) writeText(line liner) {
 	line("published", "%s events, %s a second asked for", count(e.Published), rate(e.Rate))
+	if e.Refused > 0 {
+		line("", "%s subscriptions were refused, before the cut or after", count(e.Refused))
+	}
 	line("latency", "%s", e.Latency.text())
 	line("", "of %s deliveries, from when an event was to leave; the time away is in it", count(e.Deliveries))
 	line("order", "%s lost of %s, %s duplicates, %s reordered", count(e.Lost), count(e.Expected), count(e.Duplicates), count(e.Reordered))
@@ -223,6 +229,7 @@ func (r *StormReport) merge(o *StormReport) error {
 
 func (e *StormEvents) merge(o *StormEvents) error {
 	e.Rate += o.Rate
+	e.Refused += o.Refused
 	e.Published += o.Published
 	e.Deliveries += o.Deliveries
 	e.Expected += o.Expected

@@ -159,6 +159,19 @@ func TestResumingConnectionsLoseAndRepeatNothing(t *testing.T) {
 	}
 }
 
+func TestAConnectionWhoseSubscriptionIsRefusedIsNotBack(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	s := &pusherServer{resume: func(_ int, missed []int) ([]int, bool) { return missed, true }}
+	s.subscribe = func(string) bool { asked++; return asked != 5 }
+	p := stormPusher()
+	p.Channels = 1
+	r, _ := runStorm(t, servePusher(t, s), 4, Storm{Pusher: p, Limit: time.Second})
+	if e := r.Events; r.Cut != 4 || r.Returned != 3 || r.Unreturned != 1 || e.Refused != 1 || e.Lost == 0 || e.Deliveries+e.Lost != e.Expected {
+		t.Errorf("%+v, events %+v; want the one that was refused neither back nor whole", r, e)
+	}
+}
+
 func TestAStormTellsExactlyWhatAResumptionMissed(t *testing.T) {
 	t.Parallel()
 	missed, step := 0, 0

@@ -147,7 +147,7 @@ func verdict(r *loadtest.Report) error {
 
 // vain says why a run whose connections opened measured nothing; "" if it did.
 func vain(r *loadtest.Report) string {
-	switch i, e, b, p := r.Idle, r.Echo, r.Broadcast, r.Push; {
+	switch i, e, b, p, s := r.Idle, r.Echo, r.Broadcast, r.Push, r.Storm; {
 	case i != nil && i.Standing == 0:
 		return fmt.Sprintf("none of %d connections stood at the end; see the failures above", r.Connections.Opened)
 	case e != nil && e.Messages == 0:
@@ -160,6 +160,8 @@ func vain(r *loadtest.Report) string {
 		return "no subscription was confirmed: is it a Pusher server, and are app key and secret right?"
 	case p != nil && p.Published == 0:
 		return "no event could be published; see the causes above"
+	case s != nil && s.Cut == 0:
+		return fmt.Sprintf("nothing was cut: none of %d connections ended within --limit; did the server die, and is --kill-pid its process?", r.Connections.Opened)
 	}
 	return ""
 }

@@ -98,6 +98,7 @@ func TestLoadtestThatMeasuredNothingExitsWith1AndSaysWhy(t *testing.T) {
 	for says, args := range map[string][]string{
 		"is it an echo server?":         {"broadcast", echo, "--duration", "200ms", "--warmup", "0s"},
 		"no subscription was confirmed": {"push", echo, "--timeout", "2s", "--duration", "200ms", "--warmup", "0s", "--app-id", "1", "--app-key", "k", "--app-secret", "s"},
+		"nothing was cut":               {"storm", echo, "--cut", "server", "--before", "100ms", "--limit", "300ms", "--expect", "unreturned==0"},
 		"none of 5 connections stood":   {"idle", "ws://" + strings.TrimPrefix(pushes, "http://"), "--hold", "200ms"},
 	} {
 		t.Run(args[0], func(t *testing.T) {
