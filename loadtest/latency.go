@@ -52,6 +52,11 @@ func (l *latency) record(ns int64) {
 	_ = l.h.RecordValue(min(max(ns, 0), maxLatency))
 }
 
+// times records the same n times.
+func (l *latency) times(ns int64, n uint32) {
+	_ = l.h.RecordValues(min(max(ns, 0), maxLatency), int64(n))
+}
+
 // merge adds o, which has the same range, so that nothing is dropped.
 func (l *latency) merge(o *latency) { l.h.Merge(o.h) }
 

@@ -105,12 +105,25 @@ func (a *publishers) wait() published {
 	return sum
 }
 
+// waiting records the age of each event measured that was due by now and never left, once for each
+// of its receivers. It may be called when wait has returned.
+func (a *publishers) waiting(now int64, ages *latency) {
+	for _, p := range a.all {
+		for ; p.seek() && a.s.dueAt(p.next) <= now; p.next++ {
+			if p.next >= a.s.from {
+				ages.times(now-a.s.dueAt(p.next), a.s.receivers[a.s.channelOf(p.next)])
+			}
+		}
+	}
+}
+
 // published is what was published of a schedule. Counts are of the events measured.
 type published struct {
-	tried    uint64 // events that left
-	events   uint64 // of these, that the server took
-	requests uint64 // that brought them
-	late     uint64 // events that left more than a millisecond after their time
+	tried    uint64   // events that left
+	ages     *latency // of those that were due and did not, over HTTP
+	events   uint64   // of these, that the server took
+	requests uint64   // that brought them
+	late     uint64   // events that left more than a millisecond after their time
 	calls    *latency
 	failures failures // requests
 	// excused are events, by channel, that the server may not have got: nobody
@@ -119,7 +132,7 @@ type published struct {
 }
 
 func newPublished() published {
-	return published{calls: newLatency(), excused: make(map[uint32][]uint32)}
+	return published{ages: newLatency(), calls: newLatency(), excused: make(map[uint32][]uint32)}
 }
 
 // add adds what another published, whose channels are others.

@@ -156,7 +156,9 @@ func (m *pushRun) publish() (stop func() published, err error) {
 	}
 	return func() published {
 		m.d.wait("drain", drainWait, all.ended)
-		return all.wait()
+		sum := all.wait()
+		all.waiting(m.d.plan.clock(), sum.ages)
+		return sum
 	}, nil
 }
 
@@ -224,11 +226,13 @@ func (m *pushRun) gather(r *PushReport, sum *published) {
 		complete += h.complete
 	})
 	r.Published, r.Requests, r.Late = sum.events, sum.requests, sum.late
-	r.Unpublished = uint64(m.s.end-m.s.from) - min(uint64(m.s.end-m.s.from), sum.tried)
+	due := uint64(max(m.s.from, min(m.s.end, m.s.numberAt(m.d.plan.clock()))) - m.s.from) // all of them, unless interrupted
+	r.Unpublished = due - min(due, sum.tried)
 	r.PublishFailures = sum.failures.list()
 	r.Lost, r.Expected = missing(m.d, m.pushers, m.s, sum)
 	r.Incomplete = r.Published - min(r.Published, complete)
 	r.PerSecond = float64(r.Deliveries) / max(r.Measured.Seconds(), 1e-9)
 	r.Call, r.First, r.Median, r.Last = sum.calls.summary(), first.summary(), median.summary(), last.summary()
+	corrected.merge(sum.ages)
 	r.Latency, r.Uncorrected = corrected.whole(), raw.whole()
 }

@@ -42,7 +42,7 @@ type PushReport struct {
 	First       Latency `json:"first"`       // of each event, at its first subscriber
 	Median      Latency `json:"median"`      // at the one in the middle
 	Last        Latency `json:"last"`        // at the last
-	Latency     Latency `json:"latency"`     // of all deliveries
+	Latency     Latency `json:"latency"`     // of all deliveries, and for each receiver of an event that never left its age at the end
 	Uncorrected Latency `json:"uncorrected"` // the same from when the event left
 
 	Slow *PushSlow `json:"slow,omitempty"`
@@ -117,7 +117,7 @@ func (p *PushReport) writeText(line liner) {
 	}
 	line("published", "%s events of %s B in %s: %s a second asked for, by %s; %s left over 1 ms late", count(p.Published), count(p.Size), span(p.Measured), rate(p.Rate), by, count(p.Late))
 	if p.Unpublished > 0 {
-		line("", "%s events never left: publishers waited for answers; try more of them, or --batch", count(p.Unpublished))
+		line("", "%s events never left: publishers waited for answers; try more of them, or --batch (their age is in the latency)", count(p.Unpublished))
 	}
 	if p.Call.Count > 0 {
 		line("call", "%s", p.Call.text())

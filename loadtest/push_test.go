@@ -84,6 +84,22 @@ func TestPushHidesNoStall(t *testing.T) {
 	}
 }
 
+func TestPushHidesNoServerThatStandsStill(t *testing.T) {
+	t.Parallel()
+	over := make(chan struct{})
+	url := servePusher(t, &pusherServer{answer: func(request int) int {
+		if request == 25 {
+			<-over
+		}
+		return http.StatusOK
+	}})
+	time.AfterFunc(500*time.Millisecond+drainWait+time.Second, func() { close(over) })
+	r, _ := runPush(t, url, 2, Push{Pusher: Pusher{Rate: 100, Publishers: 1}})
+	if r.Published != 26 || r.Unpublished != 24 || r.Deliveries != 52 || r.Latency.Count != 100 || r.Latency.P90 < drainWait {
+		t.Errorf("%d published, %d not, %d deliveries, latency %+v; want half of 50 events as old as the run's end", r.Published, r.Unpublished, r.Deliveries, r.Latency)
+	}
+}
+
 func TestPushCountsRefusedPublicationsApartFromLosses(t *testing.T) {
 	t.Parallel()
 	url := servePusher(t, &pusherServer{answer: func(request int) int {
