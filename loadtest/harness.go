@@ -30,30 +30,34 @@ const (
 	maxLag = 5 * time.Millisecond
 )
 
-// lagged notes how late the loop is, if it had asked to be woken by now.
+// lagged notes how late the loop is for what had to be seen by now: the script's time that it asked
+// for, and the beat. Both may pass while it waits, and while it handles what came.
 func (l *loop) lagged() {
-	if l.asked == never || l.now < l.asked {
-		return
+	if l.asked <= l.now {
+		l.late(l.now - l.asked)
+		l.asked = never
 	}
-	late := l.now - l.asked
+	if l.beat <= l.now {
+		l.late(l.now - l.beat)
+		l.beat = l.now + int64(beatEvery)
+	}
+}
+
+func (l *loop) late(by int64) {
 	if l.settledAt != 0 {
-		l.lag.record(late)
+		l.lag.record(by)
 	}
-	l.lagMax = max(l.lagMax, late)
-	l.asked = never
+	l.lagMax = max(l.lagMax, by)
 }
 
 // ask is when the script or the beat wants the loop, which is told as a lag
-// when it comes late. What is due already is not.
+// when it comes late. What the script has due already is not.
 func (l *loop) ask() int64 {
-	if l.beat <= l.now {
-		l.beat = l.now + int64(beatEvery)
+	l.lagged()
+	if l.asked = never; l.due > l.now {
+		l.asked = l.due
 	}
-	at := min(l.due, l.beat)
-	if l.asked = never; at > l.now {
-		l.asked = at
-	}
-	return at
+	return min(l.due, l.beat)
 }
 
 // harness sums up what this process did.

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"github.com/roost-ws/roost/codec"
 )
 
@@ -21,6 +23,17 @@ func (s *stalling) closed(*conn)                       {}
 func (s *stalling) tick() int64 {
 	time.Sleep(s.stall)
 	return never
+}
+
+// pondering takes long over a message.
+type pondering struct {
+	stalling
+	stall time.Duration
+}
+
+func (p *pondering) message(*conn, codec.Message) error {
+	time.Sleep(p.stall)
+	return nil
 }
 
 func TestLagIsHowLateALoopWoke(t *testing.T) {
@@ -47,6 +60,28 @@ func TestLagIsHowLateALoopWoke(t *testing.T) {
 	}
 	if h.Loops != 1 || h.Processes != 1 || h.Time <= 0 {
 		t.Errorf("harness %+v", h)
+	}
+}
+
+func TestLagIsHowLongALoopWasAtMessages(t *testing.T) {
+	const stall = 150 * time.Millisecond
+	now := make(chan struct{})
+	url := serve(t, func(c *websocket.Conn) {
+		<-now
+		_ = c.WriteMessage(websocket.BinaryMessage, []byte("x"))
+		echoAll(c)
+	})
+	d, err := newDriver(t.Context(), "idle", Options{URL: url, Conns: 1}, 100, func(l *loop) script { return &pondering{stalling{l, 0}, stall} })
+	must(t, err)
+	d.connect()
+	d.wait("measure", 200*time.Millisecond, nil)
+	close(now)
+	d.wait("measure", 300*time.Millisecond, nil)
+	r, err := d.finish()
+	must(t, err)
+	// A beat came while it was at the message.
+	if h := r.Harness; h.Lag.Count < 10 || h.Lag.Max < stall-2*beatEvery || h.Lag.P50 > stall/2 {
+		t.Errorf("lag %+v, want many small ones and one of about %v", h.Lag, stall)
 	}
 }
 

@@ -51,7 +51,7 @@ type loop struct {
 	now    int64 // on the run's clock, as of the last read or turn
 	due    int64 // when the script is to be called
 	beat   int64 // when the loop wakes to see how late it is
-	asked  int64 // when it asked to be woken; never when that was seen
+	asked  int64 // when the script is to be called, until that was seen; else never
 	in     []byte
 	out    []byte // frames for the connection at hand
 	plain  []byte // a message that is to be compressed
@@ -109,6 +109,7 @@ func newLoop(p *plan, index, conns int) (*loop, error) {
 		recent:     newCoarse(),
 		lag:        newLatency(),
 		asked:      never,
+		beat:       p.clock(),
 		settled:    make(chan struct{}),
 	}
 	if p.usesTLS() || p.offer != nil {
@@ -184,6 +185,7 @@ func (l *loop) turn() error {
 	}
 	l.readAgain()
 	l.now = l.clock()
+	l.lagged()
 	l.readMail()
 	if l.now >= l.due {
 		l.due = max(l.script.tick(), l.now+1)
