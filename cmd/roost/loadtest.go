@@ -20,8 +20,8 @@ limited it: connections and messages a second, latency from a histogram, the ser
 it runs on this machine), and why connections failed.
 
 Before the first connection it compares what the run needs with what this machine allows, and prints the commands that mend it.
-Ctrl-C ends a run with the report so far. The exit code is 1 when nothing could be opened or measured, replies were corrupt, or find found nothing,
-4 when an expectation failed (--expect), and 3 when diff finds a figure worse.`,
+Ctrl-C ends a run with the report so far. The exit code is 1 when nothing could be opened or measured, all connections were lost, replies were
+corrupt or broke the protocol, or find found nothing, 4 when an expectation failed (--expect), and 3 when diff finds a figure worse.`,
 		Example: `  roost loadtest idle ws://127.0.0.1:8081/ --conns 15k
   roost loadtest echo ws://127.0.0.1:8081/ --conns 1000 --inflight 16`,
 		Args:                       refuseUnknownCommand,
@@ -147,7 +147,7 @@ func verdict(r *loadtest.Report) error {
 
 // vain says why a run whose connections opened measured nothing; "" if it did.
 func vain(r *loadtest.Report) string {
-	switch i, e, b, p, s := r.Idle, r.Echo, r.Broadcast, r.Push, r.Storm; {
+	switch i, e, b, c, w := r.Idle, r.Echo, r.Broadcast, r.Churn, r.Slow; {
 	case i != nil && i.Standing == 0:
 		return fmt.Sprintf("none of %d connections stood at the end; see the failures above", r.Connections.Opened)
 	case e != nil && e.Messages == 0:
@@ -156,10 +156,27 @@ func vain(r *loadtest.Report) string {
 		return "no message came back: is it a server that sends each message to all?"
 	case b != nil && b.Receivers > 1 && b.Deliveries == b.Messages:
 		return "each message came to one connection only: is it an echo server? 'roost echo' sends to all with --broadcast"
+	case c != nil && c.Echo != nil && c.Echo.Messages == 0 && c.Echo.Silent > 0:
+		return fmt.Sprintf("no message came back in %d lives: is it an echo server?", c.Echo.Silent)
+	case w != nil && w.Baseline.Messages == 0:
+		return fmt.Sprintf("no message came back, though all read as they could: is the server of the kind that --load %s wants?", w.Workload)
+	case w != nil && w.Loaded.Messages == 0:
+		return "no message came to those that read while others were slow"
+	}
+	return vainPush(r)
+}
+
+// vainPush is vain for those that publish or cut.
+func vainPush(r *loadtest.Report) string {
+	switch p, s := r.Push, r.Storm; {
 	case p != nil && p.Subscribed == 0:
 		return "no subscription was confirmed: is it a Pusher server, and are app key and secret right?"
 	case p != nil && p.Published == 0:
 		return "no event could be published; see the causes above"
+	case p != nil && p.Deliveries == 0:
+		return fmt.Sprintf("%d events were published, and none came to a subscriber", p.Published)
+	case s != nil && s.Events != nil && s.Events.Published > 0 && s.Events.Deliveries == 0:
+		return fmt.Sprintf("%d events were published, and none came to a subscriber; see the failures above", s.Events.Published)
 	case s != nil && s.Cut == 0:
 		return fmt.Sprintf("nothing was cut: none of %d connections ended within --limit; did the server die, and is --kill-pid its process?", r.Connections.Opened)
 	}

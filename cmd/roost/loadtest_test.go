@@ -111,6 +111,26 @@ func TestLoadtestThatMeasuredNothingExitsWith1AndSaysWhy(t *testing.T) {
 	}
 }
 
+func TestAReportThatHoldsNothingMeasuredFails(t *testing.T) {
+	t.Parallel()
+	for says, r := range map[string]loadtest.Report{
+		"came back in 3 lives":           {Churn: &loadtest.ChurnReport{Echo: &loadtest.ChurnEcho{Silent: 3}}},
+		"all read as they could":         {Slow: &loadtest.SlowReport{}},
+		"while others were slow":         {Slow: &loadtest.SlowReport{Baseline: loadtest.SlowPhase{Messages: 1}}},
+		"7 events were published, and":   {Push: &loadtest.PushReport{Subscribed: 1, Published: 7}},
+		"8 events were published, and":   {Storm: &loadtest.StormReport{Cut: 1, Events: &loadtest.StormEvents{Published: 8}}},
+		"none of 1 connections ended":    {Storm: &loadtest.StormReport{}},
+		"all 1 connections were lost":    {Churn: &loadtest.ChurnReport{}, Connections: loadtest.Connections{Lost: 1}},
+		"no event could be published":    {Push: &loadtest.PushReport{Subscribed: 1}},
+		"no subscription was confirmed:": {Push: &loadtest.PushReport{}},
+	} {
+		r.Connections.Opened = 1
+		if err := verdict(&r); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("verdict %v, want one that says %q", err, says)
+		}
+	}
+}
+
 func TestLoadtestUsageErrorsExitWith2(t *testing.T) {
 	t.Parallel()
 	const url = "ws://127.0.0.1:9/"
