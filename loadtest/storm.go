@@ -30,8 +30,8 @@ type Storm struct {
 	MaxBackoff time.Duration // each failure doubles the bound up to this; 0 = 5 s
 	Herd       bool          // no wait before the first attempt, and MinBackoff after failures
 
-	Before time.Duration // how long all stand, and events are published, before the cut; 0 = 2 s
-	After  time.Duration // how long it goes on when all are back; 0 = 2 s
+	Before time.Duration // how long all stand, and events are published, before the cut; 0 = 2 s, negative = not at all
+	After  time.Duration // how long it goes on when all are back; likewise
 	Limit  time.Duration // how long to wait for the cut, and then for all to be back; 0 = 1 min
 }
 
@@ -41,8 +41,8 @@ func (o *Storm) normalize() error {
 	switch {
 	case o.MinBackoff < 0 || o.MaxBackoff < o.MinBackoff:
 		return invalid("a backoff from %v to %v: want it to rise", o.MinBackoff, o.MaxBackoff)
-	case o.Before < 0 || o.After < 0 || o.Limit < 0 || o.Ping < 0:
-		return invalid("times before and after the cut, the limit, and the time between pings must not be negative")
+	case o.Limit < 0 || o.Ping < 0:
+		return invalid("the limit and the time between pings must not be negative")
 	case o.Kill != nil && !o.Server:
 		return invalid("a server to end, and connections that are cut by us: want one of them")
 	case o.Pusher == nil:

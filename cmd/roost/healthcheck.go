@@ -37,7 +37,7 @@ this machine is asked.`,
 	f.StringVar(&h.addr, "addr", "127.0.0.1:8080", "`host:port` that the server listens on")
 	f.StringVar(&h.cert, "tls-cert", "", "speak TLS, as the server does that was given this `file`")
 	f.BoolVar(&h.ready, "ready", false, "ask whether it is ready, not only whether it lives")
-	duration(f, &h.timeout, "timeout", 3*time.Second, time.Minute, "how long the answer may take")
+	positive(f, &h.timeout, "timeout", 3*time.Second, time.Minute, "how long the answer may take")
 	return cmd
 }
 

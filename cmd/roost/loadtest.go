@@ -60,10 +60,7 @@ Memory that the server kept from earlier connections does not grow again: measur
 				fmt.Fprintln(cmd.ErrOrStderr(), "roost: --rate of idle is now --connect-rate")
 			}
 			return shared.run(cmd, args, func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
-				if idle.Hold == 0 {
-					idle.Hold = -1
-				}
-				idle.Options = o
+				idle.Options, idle.Hold = o, notAtAll(idle.Hold)
 				return idle.Run(ctx)
 			})
 		},
@@ -118,7 +115,7 @@ counts from then, so that a server that stalls cannot hide it (coordinated omiss
 	message.register(f)
 	f.BoolVar(&echo.Text, "text", false, "send text messages instead of binary ones")
 	count(f, &rate, "rate", 0, 0, 1e9, "messages a second over all connections, 0 for the closed model")
-	duration(f, &echo.Duration, "duration", 10*time.Second, 365*24*time.Hour, "how long to measure")
+	positive(f, &echo.Duration, "duration", 10*time.Second, 365*24*time.Hour, "how long to measure")
 	duration(f, &echo.Warmup, "warmup", 2*time.Second, time.Hour, "how long to send before measuring")
 	return cmd
 }

@@ -43,7 +43,7 @@ first, the median and the last receiver had a message, and how many were lost, c
 	size(f, &broadcast.Size, "size", 64, 1, 8<<20, "bytes of a message")
 	message.register(f)
 	f.BoolVar(&broadcast.Text, "text", false, "send text messages instead of binary ones")
-	duration(f, &broadcast.Duration, "duration", 10*time.Second, 365*24*time.Hour, "how long to measure")
+	positive(f, &broadcast.Duration, "duration", 10*time.Second, 365*24*time.Hour, "how long to measure")
 	duration(f, &broadcast.Warmup, "warmup", 2*time.Second, time.Hour, "how long to send before measuring")
 	return cmd
 }

@@ -46,28 +46,37 @@ server holds (memory, descriptors) before the first connection, with all open, a
 	}
 	f := cmd.Flags()
 	shared.register(f)
-	duration(f, &churn.Lifetime, "lifetime", 10*time.Second, 365*24*time.Hour, "how long a connection lives on average; the distribution is exponential")
+	positive(f, &churn.Lifetime, "lifetime", 10*time.Second, 365*24*time.Hour, "how long a connection lives on average; the distribution is exponential")
 	share(f, &churn.Abort, "abort", 0, "share of lives that end with an RST, as 10%")
 	f.BoolVar(&churn.Echo, "echo", false, "send one message a life, and want it echoed; so does --message")
 	size(f, &churn.Size, "size", 64, 1, 8<<20, "bytes of that message")
 	message.register(f)
 	f.BoolVar(&churn.Text, "text", false, "send text messages instead of binary ones")
-	duration(f, &churn.Duration, "duration", 10*time.Second, 365*24*time.Hour, "how long to measure")
+	positive(f, &churn.Duration, "duration", 10*time.Second, 365*24*time.Hour, "how long to measure")
 	duration(f, &churn.Warmup, "warmup", 2*time.Second, time.Hour, "how long to churn before measuring")
 	return cmd
 }
 
-// part is a flag for a share, written in percent.
-type part struct{ at *float64 }
+// part is a flag for a share between two limits, written in percent.
+type part struct {
+	at       *float64
+	min, max float64
+}
 
 func share(f *pflag.FlagSet, at *float64, name string, def float64, usage string) {
+	shareWithin(f, at, name, def, 0, 1, usage)
+}
+
+func shareWithin(f *pflag.FlagSet, at *float64, name string, def, min, max float64, usage string) {
 	*at = def
-	f.Var(&part{at}, name, usage)
+	f.Var(&part{at, min, max}, name, usage)
 }
 
 func (p *part) Type() string { return "percent" }
 
-func (p *part) String() string { return strconv.FormatFloat(*p.at*100, 'f', -1, 64) + "%" }
+func (p *part) String() string { return percent(*p.at) }
+
+func percent(x float64) string { return strconv.FormatFloat(x*100, 'f', -1, 64) + "%" }
 
 func (p *part) Set(s string) error {
 	digits, ok := strings.CutSuffix(strings.TrimSpace(s), "%")
@@ -75,9 +84,9 @@ func (p *part) Set(s string) error {
 	if err != nil || !ok && x != 0 {
 		return fmt.Errorf("not a share; write it like 1%% or 0.5%%")
 	}
-	if !(x >= 0 && x <= 100) {
-		return fmt.Errorf("out of range, give 0%% to 100%%")
+	if x /= 100; !(x >= p.min && x <= p.max) {
+		return fmt.Errorf("out of range, give %s to %s", percent(p.min), percent(p.max))
 	}
-	*p.at = x / 100
+	*p.at = x
 	return nil
 }

@@ -50,11 +50,11 @@ The exit code is 1 when not even --from holds.`,
 	f.StringArrayVar(&objective, "objective", nil, "what every step has to keep, as 'p99<10ms' (repeatable, required)")
 	count(f, &from, "from", 1000, 1, 1e9, "the first load")
 	count(f, &to, "to", 1e6, 1, 1e9, "the highest load to try")
-	share(f, &find.Precision, "precision", 0.05, "by how much the result may be too low, as 5%")
+	shareWithin(f, &find.Precision, "precision", 0.05, 0.001, 0.5, "by how much the result may be too low, as 5%")
 	count(f, &find.InFlight, "inflight", 16, 1, 1<<16, "of an echo: messages that a connection may have under way")
 	size(f, &find.Size, "size", 64, 1, 8<<20, "bytes of a message")
 	f.BoolVar(&find.Text, "text", false, "send text messages instead of binary ones")
-	duration(f, &find.Duration, "duration", 5*time.Second, time.Hour, "how long to measure each step, or to hold its connections")
+	positive(f, &find.Duration, "duration", 5*time.Second, time.Hour, "how long to measure each step, or to hold its connections")
 	duration(f, &find.Warmup, "warmup", time.Second, time.Hour, "how long to send before measuring each step")
 	return cmd
 }

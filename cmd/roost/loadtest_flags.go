@@ -29,7 +29,7 @@ func (l *loadtestFlags) register(f *pflag.FlagSet) {
 	count(f, &l.conns, "conns", 1000, 1, 1<<26, "connections to open")
 	count(f, &l.rate, "connect-rate", 0, 0, 1e9, "connections to begin a second, 0 for as many as --dialing lets")
 	count(f, &l.dialing, "dialing", 256, 1, 1<<20, "handshakes under way at a time")
-	duration(f, &l.timeout, "timeout", 10*time.Second, time.Hour, "how long connect and handshake of one connection may take")
+	positive(f, &l.timeout, "timeout", 10*time.Second, time.Hour, "how long connect and handshake of one connection may take")
 	count(f, &l.loops, "loops", 1, 1, 1024, "event loops that drive the connections, each at most one core")
 	count(f, &l.procs, "procs", 1, 1, 1024, "processes that do the run together, each with its own limit of descriptors")
 	f.StringArrayVar(&l.sources, "source-ip", nil, "connect from this `address`, or range of addresses, in turn (repeatable)")

@@ -52,10 +52,10 @@ user on this machine, app id, key and secret are found as roost pub finds them.`
 	}
 	f := cmd.Flags()
 	shared.register(f)
-	to.register(f, 100)
-	duration(f, &push.Duration, "duration", 10*time.Second, 24*time.Hour, "how long to measure")
+	to.register(f, 1)
+	positive(f, &push.Duration, "duration", 10*time.Second, 24*time.Hour, "how long to measure")
 	duration(f, &push.Warmup, "warmup", 2*time.Second, time.Hour, "how long to publish before measuring")
-	share(f, &push.Slow, "slow", 0, "share of the connections that read slowly in a second phase, as 1%")
+	shareWithin(f, &push.Slow, "slow", 0, 0, 0.9, "share of the connections that read slowly in a second phase, as 1%")
 	size(f, &readRate, "read-rate", 0, 0, 1e9, "bytes a second that each of them reads, 0 for none at all")
 	return cmd
 }
@@ -67,7 +67,7 @@ type pusherFlags struct {
 	publish string
 }
 
-func (t *pusherFlags) register(f *pflag.FlagSet, rate int64) {
+func (t *pusherFlags) register(f *pflag.FlagSet, least int64) {
 	f.StringVar(&t.p.AppID, "app-id", "", "app id, if not the local server's")
 	f.StringVar(&t.p.Key, "app-key", "", "app key, if not the local server's")
 	f.StringVar(&t.p.Secret, "app-secret", "", "app secret, better given as ROOST_APP_SECRET, which other users can't see")
@@ -76,7 +76,7 @@ func (t *pusherFlags) register(f *pflag.FlagSet, rate int64) {
 	share(f, &t.p.Private, "private", 0, "share of the channels that are private")
 	share(f, &t.p.Presence, "presence", 0, "share of the channels that are presence channels")
 	f.StringVar(&t.p.Prefix, "channel-prefix", "loadtest-", "what names of channels begin with; a tag of the run follows")
-	count(f, &t.rate, "rate", rate, 0, 1e8, "events a second to publish over all channels")
+	count(f, &t.rate, "rate", 100, least, 1e8, "events a second to publish over all channels")
 	size(f, &t.p.Size, "size", 128, loadtest.MinEventSize, 1<<19, "bytes of an event's data")
 	f.Float64Var(&t.p.Zipf, "zipf", 0, "choose channels by Zipf's law with this `exponent`, 0 for each in turn")
 	t.publish = "http"

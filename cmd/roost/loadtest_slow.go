@@ -43,12 +43,12 @@ The load is a broadcast (one connection sends, the server sends to all), or with
 	load = "broadcast"
 	words := []string{"broadcast", "echo"}
 	f.Var(&choice[string]{&load, words, words}, "load", "what the connections do")
-	share(f, &slow.Share, "slow", 0.01, "share of the connections that read slowly, as 5%")
+	shareWithin(f, &slow.Share, "slow", 0.01, 0.0001, 0.9, "share of the connections that read slowly, as 5%")
 	size(f, &readRate, "read-rate", 0, 0, 1e9, "bytes a second that each of them reads, 0 for none at all")
 	count(f, &rate, "rate", 0, 0, 1e9, "messages a second, of the sender or of all that echo; 0 for 100 and 1,000")
 	size(f, &slow.Size, "size", 1024, 1, 8<<20, "bytes of a message")
 	f.BoolVar(&slow.Text, "text", false, "send text messages instead of binary ones")
-	duration(f, &slow.Duration, "duration", 10*time.Second, 365*24*time.Hour, "how long to measure each of the two phases")
+	positive(f, &slow.Duration, "duration", 10*time.Second, 365*24*time.Hour, "how long to measure each of the two phases")
 	duration(f, &slow.Warmup, "warmup", 2*time.Second, time.Hour, "how long to send before measuring each; buffers fill meanwhile")
 	return cmd
 }

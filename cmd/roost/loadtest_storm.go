@@ -56,26 +56,35 @@ the last position that they had (Roost's addition to the protocol), and each sub
 			}
 			return shared.run(cmd, args, func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
 				storm.Options = o
+				storm.Before, storm.After = notAtAll(storm.Before), notAtAll(storm.After)
 				return storm.Run(ctx)
 			})
 		},
 	}
 	f := cmd.Flags()
 	shared.register(f)
-	to.register(f, 100)
+	to.register(f, 0)
 	f.BoolVar(&to.p.Resume, "history", false, "resume from the last position, at servers that keep history")
 	cut = "client"
 	f.Var(&choice[string]{&cut, []string{"client", "server"}, []string{"client", "server"}}, "cut", "reset all connections, or wait for the server to end them")
 	f.IntVar(&kill, "kill-pid", 0, "end the connections by sending --signal to this `process`")
 	f.StringVar(&signal, "signal", "KILL", "`name` of the signal, such as KILL or TERM")
 	duration(f, &storm.Ping, "ping", 0, time.Hour, "ping each connection so often, and count one that answers nothing as cut (Pusher servers: half of their activity timeout)")
-	duration(f, &storm.MinBackoff, "backoff", 100*time.Millisecond, time.Hour, "bound of the wait before the first attempt; each failure doubles it")
-	duration(f, &storm.MaxBackoff, "backoff-max", 5*time.Second, time.Hour, "largest bound of a wait")
+	positive(f, &storm.MinBackoff, "backoff", 100*time.Millisecond, time.Hour, "bound of the wait before the first attempt; each failure doubles it")
+	positive(f, &storm.MaxBackoff, "backoff-max", 5*time.Second, time.Hour, "largest bound of a wait")
 	f.BoolVar(&storm.Herd, "herd", false, "come back at once, without backoff and jitter")
 	duration(f, &storm.Before, "before", 2*time.Second, time.Hour, "how long all stand before the cut")
 	duration(f, &storm.After, "after", 2*time.Second, time.Hour, "how long to go on when all are back")
-	duration(f, &storm.Limit, "limit", time.Minute, 24*time.Hour, "how long to wait for the cut, and then for all to be back")
+	positive(f, &storm.Limit, "limit", time.Minute, 24*time.Hour, "how long to wait for the cut, and then for all to be back")
 	return cmd
+}
+
+// notAtAll is how a library that takes 0 for its default is told that it is meant.
+func notAtAll(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
 }
 
 func sendSignal(pid int, s os.Signal) error {

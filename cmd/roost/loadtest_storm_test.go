@@ -3,9 +3,13 @@
 package main
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/roost-ws/roost/loadtest"
 )
 
 func TestLoadtestStormResumesAtServeWithoutLossOrRepetition(t *testing.T) {
@@ -16,6 +20,17 @@ func TestLoadtestStormResumesAtServeWithoutLossOrRepetition(t *testing.T) {
 		"--expect", "lost==0", "--expect", "duplicates==0", "--expect", "reordered==0", "--expect", "unrecovered==0", "--expect", "unreturned==0", "--expect", "cut==100")
 	if code != 0 || !strings.Contains(stdout, "100 subscriptions made whole, 0 not recoverable") || stderr != "" {
 		t.Errorf("exit code %d, stderr %q:\n%s", code, stderr, stdout)
+	}
+}
+
+func TestLoadtestStormWaitsNoTimeThatItIsToldNotTo(t *testing.T) {
+	t.Parallel()
+	_, url := startEcho(t)
+	code, stdout, stderr := runRoost(t, nil, "loadtest", "storm", url, "--conns", "4", "--before", "0s", "--after", "0s", "--backoff", "10ms", "--quiet", "--json",
+		"--expect", "cut==4", "--expect", "unreturned==0")
+	var r loadtest.Report
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil || code != 0 || r.Storm == nil || r.Storm.Measured >= 2*time.Second {
+		t.Errorf("exit code %d, %v, stderr %q; %+v; want a cut at once and an end when all were back", code, err, stderr, r.Storm)
 	}
 }
 

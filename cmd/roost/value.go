@@ -92,15 +92,21 @@ func sizeText(v int64) string {
 	return strconv.FormatInt(v, 10)
 }
 
-// span is a flag for a duration between 0 and a limit.
+// span is a flag for a duration between two limits.
 type span struct {
-	at  *time.Duration
-	max time.Duration
+	at       *time.Duration
+	min, max time.Duration
 }
 
 func duration(f *pflag.FlagSet, at *time.Duration, name string, def, max time.Duration, usage string) {
 	*at = def
-	f.Var(&span{at, max}, name, usage)
+	f.Var(&span{at, 0, max}, name, usage)
+}
+
+// positive is a duration's flag where 0 means nothing: a library would take it for its default.
+func positive(f *pflag.FlagSet, at *time.Duration, name string, def, max time.Duration, usage string) {
+	*at = def
+	f.Var(&span{at, time.Millisecond, max}, name, usage)
 }
 
 func (d *span) Type() string { return "duration" }
@@ -112,8 +118,8 @@ func (d *span) Set(s string) error {
 	if err != nil {
 		return fmt.Errorf("not a duration; write it like 500ms, 30s or 5m")
 	}
-	if v < 0 || v > d.max {
-		return fmt.Errorf("out of range, give 0s to %s", d.max)
+	if v < d.min || v > d.max {
+		return fmt.Errorf("out of range, give %s to %s", d.min, d.max)
 	}
 	*d.at = v
 	return nil
