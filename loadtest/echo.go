@@ -94,6 +94,8 @@ func (e *Echo) normalize() error {
 		return invalid("%d messages in flight: want 1 to %d", e.InFlight, maxInFlight)
 	case e.Size > maxHeld/2:
 		return invalid("messages of %d bytes: want at most %d", e.Size, maxHeld/2)
+	case e.Message == nil && e.Size > maxHeld/e.InFlight: // else a server that reads as it can is said not to
+		return invalid("%d messages of %d bytes in flight: want at most %d bytes together on a connection; fewer of them, or smaller ones", e.InFlight, e.Size, maxHeld)
 	case e.Message != nil && e.Conns > maxAwaited/e.InFlight:
 		return invalid("%d connections with %d messages of yours in flight: want at most %d together", e.Conns, e.InFlight, maxAwaited)
 	case e.Rate < 0 || e.Warmup < 0 || e.Duration < 0:

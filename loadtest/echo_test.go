@@ -224,6 +224,7 @@ func TestOptionsAreRefusedWithTheirLimit(t *testing.T) {
 		with(func(e *Echo) { e.Size = MinEchoSize(false) - 1 }),
 		with(func(e *Echo) { e.Size, e.Text = MinEchoSize(true)-1, true }),
 		with(func(e *Echo) { e.InFlight = -1 }),
+		with(func(e *Echo) { e.InFlight, e.Size = 32, 1<<20 }),
 		with(func(e *Echo) { e.Rate = -1 }),
 	} {
 		if _, err := e.Run(context.Background()); !errors.Is(err, ErrOptions) {

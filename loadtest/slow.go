@@ -88,7 +88,7 @@ type workload func(d *driver, scripts []*slow, aside slowShare, first uint32) Sl
 
 func (s *Slow) load() (workload, error) {
 	if s.Echo {
-		e := Echo{Options: s.Options, Rate: s.Part.rate(s.Rate), Size: s.Size, Text: s.Text, InFlight: echoSlowInFlight, Warmup: s.Warmup, Duration: s.Duration}
+		e := Echo{Options: s.Options, Rate: s.Part.rate(s.Rate), Size: s.Size, Text: s.Text, InFlight: max(1, min(echoSlowInFlight, maxHeld/s.Size)), Warmup: s.Warmup, Duration: s.Duration}
 		return e.phase, e.normalize()
 	}
 	b := Broadcast{Options: s.Options, Rate: s.Rate, Size: s.Size, Text: s.Text, Warmup: s.Warmup, Duration: s.Duration}

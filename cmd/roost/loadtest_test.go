@@ -163,6 +163,7 @@ func TestLoadtestUsageErrorsExitWith2(t *testing.T) {
 		{[]string{"idle", url, "--ca", "/dev/null"}, "BEGIN CERTIFICATE"},
 		{[]string{"idle", url, "--ca", "/nonexistent"}, "/nonexistent"},
 		{[]string{"echo", url, "--size", "3"}, "at least 20"},
+		{[]string{"echo", url, "--size", "1MiB", "--inflight", "32"}, "32 messages of 1048576 bytes in flight: want at most 16777216"},
 		{[]string{"echo", url, "--size", "26", "--text"}, "at least 27"},
 		{[]string{"find", "echo", url, "--procs", "2"}, "--procs 2: find runs in one process"},
 		{[]string{"find", "idle", url, "--agents", "3"}, "--agents 3: find runs in one process"},
