@@ -46,6 +46,11 @@ func TestChurnEndsLivesAtItsRateAndFillsTheirPlaces(t *testing.T) {
 	})
 	const conns, lifetime = 60, 120 * time.Millisecond
 	c := Churn{Options: Options{URL: url, Conns: conns, Loops: 2}, Lifetime: lifetime, Abort: 0.5, Echo: true, Text: true, Duration: 2 * time.Second}
+	c.Progress = func(p Progress) {
+		if p.Stage == "measure" && p.Lost != 0 {
+			t.Errorf("progress %+v: lost are those that we ended", p)
+		}
+	}
 	r := runChurn(t, c)
 	noFailures(t, r)
 	got := r.Churn

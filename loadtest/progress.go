@@ -12,6 +12,7 @@ type Progress struct {
 	Opened   int           `json:"opened"`          // handshakes done
 	Open     int           `json:"open"`            // of these, still standing
 	Failed   int           `json:"failed"`          // handshakes failed
+	Lost     int           `json:"lost"`            // of those opened, ended though we did not want it
 	Messages uint64        `json:"messages"`        // came, ever
 	// Causes counts connections that failed or ended, by [Failure].Cause.
 	Causes map[string]int `json:"causes,omitempty"`
@@ -26,6 +27,7 @@ func (d *driver) progress(stage string, elapsed, of time.Duration) Progress {
 		p.Opened += l.opened
 		p.Open += l.open
 		p.Failed += l.failed
+		p.Lost += l.opened - l.open - l.left
 		p.Messages += l.messages
 		for _, f := range l.failures.m {
 			if p.Causes == nil {
@@ -49,7 +51,7 @@ func MergeProgress(parts []Progress) Progress {
 	}
 	all := parts[0]
 	all.Causes, all.Last, all.Members = nil, nil, len(parts)
-	all.Opened, all.Open, all.Failed, all.Messages = 0, 0, 0, 0
+	all.Opened, all.Open, all.Failed, all.Lost, all.Messages = 0, 0, 0, 0, 0
 	for i := range parts {
 		p := &parts[i]
 		if all.Stage == "wait" && p.Stage != "wait" {
@@ -58,6 +60,7 @@ func MergeProgress(parts []Progress) Progress {
 		all.Opened += p.Opened
 		all.Open += p.Open
 		all.Failed += p.Failed
+		all.Lost += p.Lost
 		all.Messages += p.Messages
 		for cause, n := range p.Causes {
 			if all.Causes == nil {

@@ -31,7 +31,7 @@ func (m *screenModel) View() tea.View {
 	}
 	p := &m.progress
 	line("stage", stageText(p, width-40))
-	line("connections", fmt.Sprintf("%d open, %d failed, %d lost", p.Open, p.Failed, p.Opened-p.Open))
+	line("connections", fmt.Sprintf("%d open, %d failed, %d lost", p.Open, p.Failed, p.Lost))
 	if s := m.sampled; s != nil {
 		m.drawSample(line, s, width-42)
 	}

@@ -102,9 +102,9 @@ func TestBlocksAreInProportion(t *testing.T) {
 func TestErrorsAreShownByCause(t *testing.T) {
 	t.Parallel()
 	m := &screenModel{title: "echo", width: 100}
-	m.take(loadtest.Progress{Stage: "measure", Of: 10 * time.Second, Elapsed: 5 * time.Second, Open: 7, Failed: 4, Causes: map[string]int{"reset": 1, "refused": 3}})
+	m.take(loadtest.Progress{Stage: "measure", Of: 10 * time.Second, Elapsed: 5 * time.Second, Opened: 20, Open: 7, Failed: 4, Lost: 2, Causes: map[string]int{"reset": 1, "refused": 3}})
 	drawn := text(m.View().Content)
-	for _, part := range []string{"3 × refused, 1 × reset", "7 open, 4 failed", "50 %"} {
+	for _, part := range []string{"3 × refused, 1 × reset", "7 open, 4 failed, 2 lost", "50 %"} {
 		if !strings.Contains(drawn, part) {
 			t.Errorf("no %q in\n%s", part, drawn)
 		}
