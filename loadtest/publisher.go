@@ -245,5 +245,5 @@ func (p *publisher) post() {
 }
 
 func publishStatus(status int, body []byte) error {
-	return &failure{cause: causePublishStatus, status: status, err: fmt.Errorf("%d: %.200s", status, body)}
+	return &failure{cause: causePublishStatus, status: status, err: fmt.Errorf("%d: %.200q", status, body)}
 }

@@ -5,6 +5,7 @@ package loadtest
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -110,7 +111,7 @@ func TestPushCountsRefusedPublicationsApartFromLosses(t *testing.T) {
 	}})
 	r, _ := runPush(t, url, 3, Push{Pusher: Pusher{Rate: 400, Channels: 3, Publishers: 1}})
 	f := r.PublishFailures
-	if len(f) != 1 || f[0].Cause != "publish-status-429" || f[0].Count != 20 || r.Published != 180 || r.Lost != 0 || r.Expected != 180 || r.Deliveries != 180 {
+	if len(f) != 1 || f[0].Cause != "publish-status-429" || f[0].Example != `429: "{\"error\":\"no\"}\n"` || f[0].Count != 20 || r.Published != 180 || r.Lost != 0 || r.Expected != 180 || r.Deliveries != 180 {
 		t.Errorf("%+v, failures %+v; want 20 of 200 refused, and nothing lost", r, f)
 	}
 }
@@ -149,7 +150,8 @@ func TestPushCountsRefusedSubscriptions(t *testing.T) {
 	refused := 0
 	url := servePusher(t, &pusherServer{subscribe: func(string) bool { refused++; return refused%3 != 0 }})
 	r, all := runPush(t, url, 9, Push{Pusher: Pusher{Rate: 100}, Duration: 200 * time.Millisecond})
-	if r.Refused != 3 || r.Subscribed != 6 || r.Lost != 0 || r.Deliveries != 6*r.Published || len(all.Failures) != 1 || all.Failures[0].Cause != "subscription-refused-401" {
+	if r.Refused != 3 || r.Subscribed != 6 || r.Lost != 0 || r.Deliveries != 6*r.Published || len(all.Failures) != 1 || all.Failures[0].Cause != "subscription-refused-401" ||
+		!strings.HasSuffix(all.Failures[0].Example, `: "no\x1b[2J"`) {
 		t.Errorf("%+v, failures %+v; want 3 of 9 refused", r, all.Failures)
 	}
 }

@@ -108,7 +108,7 @@ func (h *pusher) error(c *conn, f *pusherFrame) {
 		d.Message = string(f.data)
 	}
 	if string(f.event) == "pusher:error" {
-		h.failures.add(connOpen, &failure{cause: causePusherError, status: d.Code, err: fmt.Errorf("%.200s", d.Message)})
+		h.failures.add(connOpen, &failure{cause: causePusherError, status: d.Code, err: fmt.Errorf("%.200q", d.Message)})
 		return
 	}
 	h.refused++
@@ -116,7 +116,7 @@ func (h *pusher) error(c *conn, f *pusherFrame) {
 	if sub := h.subscriptionIn(c, f.channel); sub != nil {
 		sub.refused = true
 	}
-	h.failures.add(connOpen, &failure{cause: causeSubscription, status: d.Status, err: fmt.Errorf("%s: %.200s%.200s", f.channel, d.Error, d.Message)})
+	h.failures.add(connOpen, &failure{cause: causeSubscription, status: d.Status, err: fmt.Errorf("%.200q: %.200q", f.channel, d.Error+d.Message)})
 	h.answer(c)
 }
 

@@ -130,7 +130,7 @@ func (s *pusherServer) join(c *websocket.Conn, id string, data json.RawMessage) 
 		s.t.Errorf("channel_data %q of %s", d.ChannelData, d.Channel)
 	}
 	if s.subscribe != nil && !s.subscribe(d.Channel) {
-		s.write(c, `{"event":"pusher:subscription_error","channel":"`+d.Channel+`","data":{"type":"AuthError","error":"no","status":401}}`)
+		s.write(c, `{"event":"pusher:subscription_error","channel":"`+d.Channel+`","data":{"type":"AuthError","error":"no\u001b[2J","status":401}}`)
 		return
 	}
 	s.channels[d.Channel] = append(s.channels[d.Channel], c)
