@@ -15,7 +15,7 @@ func FuzzReport(f *testing.F) {
 		`{"version":1,"scenario":"churn","churn":{"server":{},"echo":{}},"samples":[{"length_ns":-1},{"at_ns":9223372036854775807}]}`,
 		`{"version":1,"slow":{"cuts":[{}]},"find":{},"storm":{},"push":{"slow":{},"publish_failures":[{}]},"broadcast":{},"idle":{}}`,
 		`{"version":1,"members":[{}],"targets":[{}],"failures":[{}],"notices":[{}],"harness":{"lag":{}},"server":{"peak":{}},"scrape":{}}`,
-		`{"version":1,"echo":{"latency":{"histogram":"!"}}}`, `null`, `[]`,
+		`{"version":1,"connections":{"opened":1},"idle":{"memory":{"user":{}}}}`, `{"version":1,"echo":{"latency":{"histogram":"!"}}}`, `null`, `[]`,
 	} {
 		f.Add([]byte(s))
 	}

@@ -141,8 +141,11 @@ func (i *IdleReport) writeText(line liner) {
 		return
 	}
 	if m.User != nil {
-		line("user space", "%s B a connection: the server's RSS went from %s to %s (%s B right after opening)", amount(m.User.PerConnection),
-			size(m.User.Before), size(m.User.After), amount(m.UserOpened.PerConnection))
+		opened := ""
+		if m.UserOpened != nil {
+			opened = fmt.Sprintf(" (%s B right after opening)", amount(m.UserOpened.PerConnection))
+		}
+		line("user space", "%s B a connection: the server's RSS went from %s to %s%s", amount(m.User.PerConnection), size(m.User.Before), size(m.User.After), opened)
 	}
 	if m.Kernel != nil {
 		m.Kernel.writeText(line)
