@@ -73,7 +73,7 @@ var causes = [...]causeText{
 	causeEOF: {"closed", "the server closed the connection during the handshake without an answer",
 		"see the server's log: often a limit of its own, or its descriptor limit (ulimit -n)"},
 	causeDescriptors: {"descriptors", "this process may not open more descriptors (EMFILE)",
-		"raise it (ulimit -n, or LimitNOFILE= in systemd), or run several processes"},
+		"raise it (ulimit -n, or LimitNOFILE= in systemd), or run several processes (--procs) where the scenario takes them"},
 	causeSystemDescriptors: {"system-descriptors", "the system has no descriptors left (ENFILE)", "sysctl -w fs.file-max=10000000"},
 	causePorts: {"ports", "no local port is left for this destination (EADDRNOTAVAIL), or a source address is not of this machine",
 		"more source addresses (--source-ip 127.0.0.2-127.0.0.60), or: sysctl -w net.ipv4.ip_local_port_range='1024 65535'"},

@@ -31,6 +31,7 @@ type Find struct {
 }
 
 func (f *Find) normalize() error {
+	f.whole = true
 	f.From, f.To = cmp.Or(f.From, 1e3), cmp.Or(f.To, 1e6)
 	f.Precision, f.InFlight, f.Size = cmp.Or(f.Precision, 0.05), cmp.Or(f.InFlight, 16), cmp.Or(f.Size, 64)
 	f.Duration = cmp.Or(f.Duration, 5*time.Second)

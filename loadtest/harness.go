@@ -83,7 +83,7 @@ func (h *Harness) judge(samples []Sample) {
 		}
 	}
 	if busiest >= busy*float64(h.Loops) {
-		why = append(why, fmt.Sprintf("its %d loops used %.2f cores: give it more (--loops, --procs)", h.Loops, busiest))
+		why = append(why, fmt.Sprintf("its %d loops used %.2f cores: give it more (--loops; --procs or more agents where the scenario takes them)", h.Loops, busiest))
 	}
 	if h.Lag.P99 >= maxLag {
 		why = append(why, fmt.Sprintf("its loops woke %s late at p99, and latencies hold that too: give it processors of its own", span(h.Lag.P99)))

@@ -198,9 +198,21 @@ func TestPreflightNamesWhatWillFail(t *testing.T) {
 	if !about("descriptors") {
 		t.Errorf("%v: nothing about descriptors", all)
 	}
-	if !slices.ContainsFunc(all, func(n Notice) bool { return containsWord(n.Remedy, "--procs") }) {
+	procs := func() bool {
+		return slices.ContainsFunc(preflight(&o, []target{tg}, &server{local: true}), func(n Notice) bool { return containsWord(n.Remedy, "--procs") })
+	}
+	if !procs() {
 		t.Errorf("%v: no remedy is --procs", all)
 	}
+	o.whole = true
+	if procs() {
+		t.Error("--procs is a remedy where the scenario refuses it")
+	}
+	o.whole, o.Part.Of = false, 2
+	if procs() {
+		t.Error("--procs is a remedy of agents, who refuse it")
+	}
+	o.Part.Of = 0
 	if runtime.GOOS == "linux" && !about("ports") {
 		t.Errorf("%v: nothing about ports", all)
 	}

@@ -61,8 +61,9 @@ type Options struct {
 	Notice   func(Notice)
 	Progress func(Progress)
 
-	firstConn int // the number of this part's first connection
-	allConns  int // of all parts
+	firstConn int  // the number of this part's first connection
+	allConns  int  // of all parts
+	whole     bool // the scenario is not one that several processes may do
 	// sourcesHere is the number of source addresses of all parts on this machine.
 	sourcesHere int
 }

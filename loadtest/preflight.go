@@ -54,8 +54,15 @@ func preflightOwn(o *Options, warn warner) {
 	if limit == 0 || limit >= need {
 		return
 	}
-	each := max(1, int(limit)-spareDescriptors)
-	warn(fmt.Sprintf("--procs %d, or as root: prlimit --nofile=%d --pid $$ (and sysctl fs.nr_open above it)", (o.allConns+each-1)/each, need),
+	remedy := fmt.Sprintf("as root: prlimit --nofile=%d --pid $$ (and sysctl fs.nr_open above it)", need)
+	switch each := max(1, int(limit)-spareDescriptors); {
+	case o.whole:
+	case o.Part.parts() > 1 && !o.Part.SameMachine:
+		remedy = "more agents, or " + remedy
+	default:
+		remedy = fmt.Sprintf("--procs %d, or %s", (o.allConns+each-1)/each, remedy)
+	}
+	warn(remedy,
 		"%d connections need %d descriptors, this process may open %d: about %d connections will fail", o.Conns, need, limit, need-limit)
 }
 

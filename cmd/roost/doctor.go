@@ -44,8 +44,8 @@ What a connection costs was measured with roost echo on Linux, small messages, n
 	}
 	f := cmd.Flags()
 	count(f, &o.Conns, "conns", 10_000, 1, 1<<30, "connections that the machine shall hold")
-	count(f, &within, "seconds", 10, 1, 3600, "seconds in which a message shall reach all of them")
-	duration(f, &o.Heartbeat, "ping-interval", 30*time.Second, 30*24*time.Hour, "time between two pings to a connection, 0 for none")
+	count(f, &within, "seconds", int64(doctor.DefaultWithin/time.Second), 1, 3600, "seconds in which a message shall reach all of them")
+	duration(f, &o.Heartbeat, "ping-interval", doctor.DefaultHeartbeat, 30*24*time.Hour, "time between two pings to a connection, 0 for none")
 	count(f, &o.Processes, "processes", 1, 1, 1<<16, "processes that share the connections (--reuseport)")
 	f.BoolVar(&o.TLS, "tls", false, "connections are encrypted")
 	f.BoolVar(&o.Client, "client", false, "this machine opens the connections, as roost loadtest does")

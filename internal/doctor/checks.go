@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"math"
+	"time"
 )
 
 // descriptors checks all that bounds open files and watches on them.
@@ -30,12 +31,17 @@ func (x *examination) descriptors() {
 
 // moreProcesses is the other way around a limit that cannot be raised.
 func (x *examination) moreProcesses() string {
-	room := x.m.Hard - SpareDescriptors
-	if room < 1 {
-		return "or several processes with --reuseport"
+	by := "with --reuseport"
+	if x.o.Client {
+		by = "by --procs of roost loadtest"
 	}
-	n := math.Ceil(float64(x.o.Conns) / math.Floor(evenness*float64(room)))
-	return fmt.Sprintf("or %.0f processes with --reuseport: roost doctor --conns %d --processes %.0f", n, x.o.Conns, n)
+	room := math.Floor(evenness * float64(x.m.Hard-SpareDescriptors))
+	if room < 1 {
+		return "or several processes " + by
+	}
+	o := x.o
+	o.Processes = int(math.Ceil(float64(o.Conns) / room))
+	return fmt.Sprintf("or %d processes %s: %s", o.Processes, by, o.command())
 }
 
 // memory checks that there is enough, and that it is not taken in huge pages.
@@ -81,8 +87,9 @@ func (x *examination) processors() {
 		c.Why = fmt.Sprintf("heartbeats every %v take %.2f, a broadcast to all within %v takes %.2f meanwhile",
 			x.o.Heartbeat, x.needs.HeartbeatCores, x.o.Within, x.needs.BroadcastCores)
 		if room := float64(x.m.Cores) - x.needs.HeartbeatCores; room > 0 {
-			within := math.Ceil(x.needs.BroadcastCores * x.o.Within.Seconds() / room)
-			c.Mend = []string{fmt.Sprintf("roost doctor --conns %d --seconds %.0f # what these cores can do", x.o.Conns, within)}
+			o := x.o
+			o.Within = time.Duration(math.Ceil(x.needs.BroadcastCores*o.Within.Seconds()/room)) * time.Second
+			c.Mend = []string{o.command() + " # what these cores can do"}
 		}
 	}
 	x.checks = append(x.checks, c)

@@ -55,8 +55,12 @@ func (x *examination) tracking() {
 	case x.m.Tracked <= 0:
 		x.checks = append(x.checks, Check{Name: name, Status: OK, Have: count(x.m.TrackedMax) + ", tracks nothing"})
 	default:
-		x.atLeast(name, x.m.TrackedMax, need, Fail, "packets of new connections are dropped when the table is full",
-			sysctl(name, need+need/4), "or: iptables -t raw -A PREROUTING -p tcp --dport 8080 -j NOTRACK && iptables -t raw -A OUTPUT -p tcp --sport 8080 -j NOTRACK")
+		in, out := "dport", "sport" // the server's port
+		if x.o.Client {
+			in, out = out, in
+		}
+		x.atLeast(name, x.m.TrackedMax, need, Fail, "packets of new connections are dropped when the table is full", sysctl(name, need+need/4),
+			fmt.Sprintf("or: iptables -t raw -A PREROUTING -p tcp --%s 8080 -j NOTRACK && iptables -t raw -A OUTPUT -p tcp --%s 8080 -j NOTRACK", in, out))
 	}
 }
 

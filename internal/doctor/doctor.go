@@ -19,6 +19,28 @@ type Options struct {
 	Client    bool          // it opens the connections, and does not accept them
 }
 
+// What the command line examines for when it is told nothing else.
+const (
+	DefaultWithin    = 10 * time.Second
+	DefaultHeartbeat = 30 * time.Second
+)
+
+// command is the command line that examines for o.
+func (o Options) command() string {
+	line := fmt.Sprintf("roost doctor --conns %d", o.Conns)
+	add := func(unless bool, format string, args ...any) {
+		if !unless {
+			line += fmt.Sprintf(format, args...)
+		}
+	}
+	add(!o.Client, " --client")
+	add(!o.TLS, " --tls")
+	add(o.Heartbeat == DefaultHeartbeat, " --ping-interval %v", o.Heartbeat)
+	add(o.Processes == 1, " --processes %d", o.Processes)
+	add(o.Within == DefaultWithin, " --seconds %.0f", o.Within.Seconds())
+	return line
+}
+
 // Status is the outcome of a check.
 type Status string
 

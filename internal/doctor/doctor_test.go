@@ -133,6 +133,22 @@ func TestTheProcessesItNamesAreEnough(t *testing.T) {
 	}
 }
 
+func TestItsCommandsKeepWhatItWasAskedFor(t *testing.T) {
+	m, o := ample(), Options{Conns: 1_000_000, Client: true, TLS: true, Within: 5 * time.Second, Heartbeat: time.Minute}
+	m.Hard, m.Cores, m.TrackedMax = 20_000, 1, 10
+	r := examine(t, m, o)
+	const asked = "roost doctor --conns 1000000 --client --tls --ping-interval 1m0s "
+	for name, mend := range map[string]string{
+		"RLIMIT_NOFILE hard":             "or 53 processes by --procs of roost loadtest: " + asked + "--processes 53 --seconds 5",
+		"cores":                          asked + "--seconds 9 # what these cores can do",
+		"net.netfilter.nf_conntrack_max": "or: iptables -t raw -A PREROUTING -p tcp --sport 8080 -j NOTRACK && iptables -t raw -A OUTPUT -p tcp --dport 8080 -j NOTRACK",
+	} {
+		if c := find(t, r, name); !slices.Contains(c.Mend, mend) {
+			t.Errorf("%+v, want %q", c, mend)
+		}
+	}
+}
+
 func TestConntrackThatTracksNothingIsNoLimit(t *testing.T) {
 	m := ample()
 	m.Tracked, m.TrackedMax = 0, 100
