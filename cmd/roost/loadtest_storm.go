@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/roost-ws/roost/loadtest"
 )
@@ -20,7 +21,10 @@ func newLoadtestStormCommand() *cobra.Command {
 		cut    string
 		kill   int
 		signal string
+		given  []string // on the command line, of those that say what to publish
 	)
+	pusher := pflag.NewFlagSet("pusher", pflag.ContinueOnError)
+	to.register(pusher, 0)
 	cmd := &cobra.Command{
 		Use:   "storm URL...",
 		Short: "Cut all connections at once: how long until all are back, and what they missed",
@@ -36,7 +40,11 @@ the last position that they had (Roost's addition to the protocol), and each sub
   # a node of a fleet is killed: is anything lost?
   roost loadtest storm ws://127.0.0.1:8080,ws://127.0.0.1:8082 --conns 1k --channels 10 --rate 1k --history --cut server --kill-pid 4711 \
     --expect lost==0 --expect duplicates==0 --expect unrecovered==0 --expect unreturned==0`,
-		Args: cobra.MinimumNArgs(1),
+		// Arguments are checked before the environment and the file, which may serve other scenarios, set flags.
+		Args: func(cmd *cobra.Command, args []string) error {
+			given = changed(pusher)
+			return cobra.MinimumNArgs(1)(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			urls := loadtest.SplitURLs(strings.Join(args, ","))
 			storm.Server = cut == "server" || kill != 0
@@ -53,6 +61,8 @@ the last position that they had (Roost's addition to the protocol), and each sub
 					return err
 				}
 				storm.Pusher = &p
+			} else if len(given) > 0 && partOf(cmd.Context()) == nil {
+				return usagef("%s: without --channels nobody subscribes and nothing is published: give --channels too", strings.Join(given, ", "))
 			}
 			return shared.run(cmd, args, func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
 				storm.Options = o
@@ -63,12 +73,17 @@ the last position that they had (Roost's addition to the protocol), and each sub
 	}
 	f := cmd.Flags()
 	shared.register(f)
-	to.register(f, 0)
+	f.AddFlagSet(pusher)
 	f.BoolVar(&to.p.Resume, "history", false, "resume from the last position, at servers that keep history")
 	cut = "client"
 	f.Var(&choice[string]{&cut, []string{"client", "server"}, []string{"client", "server"}}, "cut", "reset all connections, or wait for the server to end them")
 	f.IntVar(&kill, "kill-pid", 0, "end the connections by sending --signal to this `process`")
 	f.StringVar(&signal, "signal", "KILL", "`name` of the signal, such as KILL or TERM")
+	registerStorm(f, &storm)
+	return cmd
+}
+
+func registerStorm(f *pflag.FlagSet, storm *loadtest.Storm) {
 	duration(f, &storm.Ping, "ping", 0, time.Hour, "ping each connection so often, and count one that answers nothing as cut (Pusher servers: half of their activity timeout)")
 	positive(f, &storm.MinBackoff, "backoff", 100*time.Millisecond, time.Hour, "bound of the wait before the first attempt; each failure doubles it")
 	positive(f, &storm.MaxBackoff, "backoff-max", 5*time.Second, time.Hour, "largest bound of a wait")
@@ -76,7 +91,16 @@ the last position that they had (Roost's addition to the protocol), and each sub
 	duration(f, &storm.Before, "before", 2*time.Second, time.Hour, "how long all stand before the cut")
 	duration(f, &storm.After, "after", 2*time.Second, time.Hour, "how long to go on when all are back")
 	positive(f, &storm.Limit, "limit", time.Minute, 24*time.Hour, "how long to wait for the cut, and then for all to be back")
-	return cmd
+}
+
+// changed names the flags that were given.
+func changed(f *pflag.FlagSet) (names []string) {
+	f.VisitAll(func(one *pflag.Flag) {
+		if one.Changed {
+			names = append(names, "--"+one.Name)
+		}
+	})
+	return names
 }
 
 // notAtAll is how a library that takes 0 for its default is told that it is meant.

@@ -26,7 +26,8 @@ func TestLoadtestStormResumesAtServeWithoutLossOrRepetition(t *testing.T) {
 func TestLoadtestStormWaitsNoTimeThatItIsToldNotTo(t *testing.T) {
 	t.Parallel()
 	_, url := startEcho(t)
-	code, stdout, stderr := runRoost(t, nil, "loadtest", "storm", url, "--conns", "4", "--before", "0s", "--after", "0s", "--backoff", "10ms", "--quiet", "--json",
+	env := []string{"ROOST_RATE=5", "ROOST_SIZE=1KiB"} // other scenarios'
+	code, stdout, stderr := runRoost(t, env, "loadtest", "storm", url, "--conns", "4", "--before", "0s", "--after", "0s", "--backoff", "10ms", "--quiet", "--json",
 		"--expect", "cut==4", "--expect", "unreturned==0")
 	var r loadtest.Report
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil || code != 0 || r.Storm == nil || r.Storm.Measured >= 2*time.Second {

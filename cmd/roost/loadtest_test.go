@@ -147,6 +147,7 @@ func TestLoadtestUsageErrorsExitWith2(t *testing.T) {
 		{[]string{"echo", url, "--duration", "0s"}, "give 1ms to"},
 		{[]string{"echo", url, "--timeout", "0s"}, "give 1ms to"},
 		{[]string{"churn", url, "--lifetime", "0s"}, "give 1ms to"},
+		{[]string{"storm", url, "--rate", "1k", "--private", "50%"}, "--private, --rate: without --channels"},
 		{[]string{"storm", url, "--limit", "0s"}, "give 1ms to"},
 		{[]string{"storm", url, "--backoff", "0s"}, "give 1ms to"},
 		{[]string{"push", url, "--rate", "0"}, "give 1 to"},
