@@ -51,8 +51,10 @@ type Bus struct {
 	asking  chan struct{} // holds one for each request to the stream's past
 	storing chan struct{} // and for each event that is not yet acknowledged
 	unready atomic.Pointer[error]
-	behind  int    // watch's own, as end:
-	end     uint64 // of the stream, at the last look
+	behind  int       // watch's own, as end:
+	end     uint64    // of the stream, at the last look
+	endTime time.Time // of the message that was stored there
+	returns uint64    // of the connection, until then
 
 	follower *follower
 	quit     chan struct{}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/roost-ws/roost/push"
 	"github.com/roost-ws/roost/push/natsbus"
 )
@@ -61,6 +63,73 @@ func TestNothingAcknowledgedIsLostWhenNATSRestarts(t *testing.T) {
 	}
 	if at != len(acknowledged) {
 		t.Errorf("delivered %v, acknowledged %v", got, acknowledged)
+	}
+}
+
+// looks waits for the bus to have looked at the stream, from beginning to end.
+func looks(t *testing.T, s *server.Server) {
+	t.Helper()
+	nc, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	sub, err := nc.SubscribeSync("$JS.API.STREAM.INFO.roost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // the first may be under way, and with the third the second has ended
+		if _, err := sub.NextMsg(patience); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A power cut takes the stream's end, and others publish before this server is back:
+// the stream is as long as it was, of other events.
+func TestAStreamThatGrewPastTheEndThatItLostBeginsAnEpoch(t *testing.T) {
+	dir, saved := t.TempDir(), t.TempDir()
+	s := startNATS(t, dir, -1)
+	port := s.Addr().(*net.TCPAddr).Port
+	b := connect(t, natsbus.Options{URL: s.ClientURL()})
+	r := listen(t, b, "c")
+	restart := func(between func() error) {
+		t.Helper()
+		stopNATS(s)
+		if err := between(); err != nil {
+			t.Fatal(err)
+		}
+		s = startNATS(t, dir, port)
+	}
+	send := func(b *natsbus.Bus, from, to int) {
+		for i := from; i < to; i++ {
+			publish(t, b, "c", strconv.Itoa(i), keep)
+		}
+	}
+	send(b, 0, 5)
+	r.await(t, 5)
+	looks(t, s)
+	restart(func() error { return os.CopyFS(saved, os.DirFS(dir)) })
+	for end := time.Now().Add(patience); b.Ready() != nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the bus is not ready again")
+		}
+	}
+	send(b, 5, 10)
+	if got := r.await(t, 10); slices.Contains(got, "") {
+		t.Errorf("an epoch ended, though nothing was lost: %v", got)
+	}
+	looks(t, s)
+	had := attach(t, b, "c", nil).Head
+	restart(func() error { return errors.Join(os.RemoveAll(dir), os.CopyFS(dir, os.DirFS(saved))) })
+	send(connect(t, natsbus.Options{URL: s.ClientURL()}), 10, 20)
+	for end := time.Now().Add(patience); !slices.Contains(r.data(), ""); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("nobody was told; delivered %v", r.data())
+		}
+	}
+	if got := attach(t, b, "c", &had); got.Recovered || got.Head.Epoch == had.Epoch {
+		t.Errorf("recovered %v at %+v, was at %+v", got.Recovered, got.Head, had)
 	}
 }
 

@@ -65,23 +65,39 @@ func (b *Bus) inspect() error {
 	if epochOf(info) != *b.epoch.Load() {
 		return b.reopen(ctx, "the stream has a new epoch")
 	}
-	if info.State.LastSeq >= had {
-		b.behind, b.end = 0, info.State.LastSeq
+	returns := b.nc.Stats().Reconnects // up to the answer at least
+	if had = max(had, end); info.State.LastSeq < had {
+		// A leader that has just been elected may be about to catch up.
+		if b.behind++; b.behind < shrunk {
+			return nil
+		}
+	} else if lost, err := b.hasLostItsEnd(ctx, returns); err != nil {
+		return err
+	} else if !lost {
+		b.behind, b.end, b.endTime, b.returns = 0, info.State.LastSeq, info.State.LastTime, returns
 		select {
 		case b.follower.ends <- end:
 		default: // it is busy with an earlier one
 		}
 		return nil
 	}
-	// A leader that has just been elected may be about to catch up.
-	if b.behind++; b.behind < shrunk {
-		return nil
-	}
 	b.behind = 0
 	if err := b.nextGeneration(ctx, info); err != nil {
 		return err
 	}
-	return b.reopen(ctx, fmt.Sprintf("the stream ended at %d and ends at %d", had, info.State.LastSeq))
+	return b.reopen(ctx, fmt.Sprintf("the stream ended at %d, lost that, and ends at %d", had, info.State.LastSeq))
+}
+
+// hasLostItsEnd reports whether another message is where the stream ended at the last
+// look: while NATS was away it may have lost its end, and have grown past it since.
+// One that is no longer kept tells nothing.
+func (b *Bus) hasLostItsEnd(ctx context.Context, returns uint64) (bool, error) {
+	away := b.behind > 0 || b.unready.Load() != nil || b.returns != returns
+	if !away || b.end == 0 {
+		return false, nil
+	}
+	m, err := b.ask(ctx, map[string]any{"seq": b.end})
+	return m != nil && !m.at.Equal(b.endTime), err
 }
 
 // nextGeneration ends the epoch of a stream that has lost its end, in a power cut
