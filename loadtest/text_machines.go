@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -34,7 +35,10 @@ func offset(d time.Duration) string {
 }
 
 func (r *Report) writeServer(line liner) {
+	agents := slices.ContainsFunc(r.Members, func(m Member) bool { return m.ClockBound > 0 })
 	switch {
+	case r.Server == nil && agents:
+		line("server", "its process is not known, as no agent runs on its machine, so nothing of its CPU and memory")
 	case r.Server == nil:
 		line("server", "its process is not known (--server-pid), so nothing of its CPU and memory")
 	case r.Server.Found:

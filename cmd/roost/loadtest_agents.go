@@ -39,14 +39,14 @@ var machineFlags = map[string]string{
 	"kill-pid":     "agents end no process: leave it away and end the server yourself, with --cut server",
 	"message-file": "agents read no file: give the message as --message",
 	"ca":           "agents read no file: set SSL_CERT_FILE for each agent instead, or --insecure here",
-	"server-pid":   "",
-	"source-ip":    "",
+	"server-pid":   "agents can't see this machine's processes: leave it away; an agent on the server's machine finds the server itself",
+	"source-ip":    "each agent has addresses of its own: give it to 'roost loadtest agent'",
 }
 
 // checkOwn refuses flags that mean something on the leader's machine only.
 func checkOwn(flags *pflag.FlagSet) (err error) {
 	flags.VisitAll(func(f *pflag.Flag) {
-		if instead := machineFlags[f.Name]; instead != "" && f.Value.String() != f.DefValue {
+		if instead, ok := machineFlags[f.Name]; ok && f.Value.String() != f.DefValue {
 			err = usagef("--%s and --agents: %s", f.Name, instead)
 		}
 	})
@@ -83,10 +83,7 @@ func (a *agentFlags) lead(ctx context.Context, cmd *cobra.Command, o loadtest.Op
 	if err != nil {
 		return nil, err
 	}
-	args := slices.DeleteFunc(planArgs(cmd), func(arg string) bool {
-		return strings.HasPrefix(arg, "--server-pid=") || strings.HasPrefix(arg, "--source-ip=")
-	})
-	leader := team.Leader{Args: args, Ahead: ahead, Notice: o.Notice, Progress: o.Progress}
+	leader := team.Leader{Args: planArgs(cmd), Ahead: ahead, Notice: o.Notice, Progress: o.Progress}
 	return leader.Lead(ctx, members)
 }
 

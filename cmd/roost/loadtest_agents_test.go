@@ -23,19 +23,19 @@ func freeAddr(t *testing.T) string {
 }
 
 // join starts agents a1, a2 … for the leader at addr.
-func join(t *testing.T, addr string, n int, env ...string) (all []*process) {
+func join(t *testing.T, addr string, n int) (all []*process) {
 	t.Helper()
 	for i := range n {
-		all = append(all, startRoost(t, append(env, "ROOST_TOKEN=secret"), "loadtest", "agent", "--join", "nats://"+addr, "--name", fmt.Sprintf("a%d", i+1), "--once"))
+		all = append(all, startRoost(t, []string{"ROOST_TOKEN=secret"}, "loadtest", "agent", "--join", "nats://"+addr, "--name", fmt.Sprintf("a%d", i+1), "--once"))
 	}
 	return all
 }
 
-// withAgents has three agents do a run, and returns its report.
+// withAgents has three agents do a run, whose environment only its leader has, and returns its report.
 func withAgents(t *testing.T, env []string, args ...string) loadtest.Report {
 	t.Helper()
 	addr, out := freeAddr(t), filepath.Join(t.TempDir(), "report.json")
-	agents := join(t, addr, 3, env...)
+	agents := join(t, addr, 3)
 	args = append(append([]string{"loadtest"}, args...), "--conns", "30", "--warmup", "100ms", "--duration", "500ms", "--agents", "3", "--listen-agents", addr, "--out", out)
 	code, stdout, stderr := runRoost(t, append(env, "ROOST_AGENTS_TOKEN=secret"), args...)
 	if code != 0 || !strings.Contains(stdout, "30 of 30 opened") || !strings.Contains(stderr, "agent a2 joined; its clock is ") {
@@ -112,7 +112,11 @@ func TestLoadtestAgentTakesNothingOfItsOwnMachineFromALeader(t *testing.T) {
 			t.Errorf("%q: error %v", c, err)
 		}
 	}
-	for _, c := range [][]string{{"storm", "--kill-pid", "4711"}, {"echo", "--message-file", secret}} {
+	p := teamPart{foreign: true}
+	if _, err := p.do(t.Context(), team.Plan{Args: []string{"push", "ws://127.0.0.1:9/"}}, io.Discard); err == nil || !strings.Contains(err.Error(), "no --app-key") {
+		t.Errorf("error %v, want none of this machine's credentials to be looked for", err)
+	}
+	for _, c := range [][]string{{"storm", "--kill-pid", "4711"}, {"echo", "--message-file", secret}, {"echo", "--server-pid", "1"}, {"echo", "--source-ip", "127.0.0.2"}} {
 		args := append([]string{"loadtest", c[0], "ws://127.0.0.1:9/", "--agents", "2", "--listen-agents", "127.0.0.1:0"}, c[1:]...)
 		if code, _, stderr := runRoost(t, nil, args...); code != exitUsage || !strings.Contains(stderr, c[1]+" and --agents") {
 			t.Errorf("%q: exit code %d, stderr %q", c, code, stderr)

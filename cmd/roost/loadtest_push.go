@@ -41,7 +41,7 @@ user on this machine, app id, key and secret are found as roost pub finds them.`
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
-			if push.Pusher, err = to.pusher(loadtest.SplitURLs(args[0])[0]); err != nil {
+			if push.Pusher, err = to.pusher(cmd.Context(), loadtest.SplitURLs(args[0])[0]); err != nil {
 				return err
 			}
 			return shared.run(cmd, args, func(ctx context.Context, o loadtest.Options) (*loadtest.Report, error) {
@@ -86,19 +86,22 @@ func (t *pusherFlags) register(f *pflag.FlagSet, least int64) {
 }
 
 // pusher is what the flags say. Credentials that they leave out are those of the server of this
-// user that runs at url on this machine.
-func (t *pusherFlags) pusher(url string) (loadtest.Pusher, error) {
-	p := t.p
-	p.Rate, p.Client = float64(t.rate), t.publish == "client"
-	if p.Key == "" {
+// user that runs at url on this machine; the flags have them then, for the plan of other processes.
+func (t *pusherFlags) pusher(ctx context.Context, url string) (loadtest.Pusher, error) {
+	if t.p.Key == "" && partOf(ctx) != nil {
+		return t.p, usagef("the leader gives no --app-key: those of this machine's servers are not its to use")
+	}
+	if t.p.Key == "" {
 		addr := strings.Replace(strings.SplitN(url, "/app/", 2)[0], "ws", "http", 1)
 		l, err := push.FindLocal(addr)
 		if errors.Is(err, push.ErrNoLocal) {
-			return p, fmt.Errorf("%w (with --app-id, --app-key and --app-secret)", err)
+			return t.p, fmt.Errorf("%w (with --app-id, --app-key and --app-secret)", err)
 		} else if err != nil {
-			return p, err
+			return t.p, err
 		}
-		p.AppID, p.Key, p.Secret = cmp.Or(p.AppID, l.AppID), l.Key, cmp.Or(p.Secret, l.Secret)
+		t.p.AppID, t.p.Key, t.p.Secret = cmp.Or(t.p.AppID, l.AppID), l.Key, cmp.Or(t.p.Secret, l.Secret)
 	}
+	p := t.p
+	p.Rate, p.Client = float64(t.rate), t.publish == "client"
 	return p, nil
 }

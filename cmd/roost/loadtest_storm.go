@@ -56,7 +56,7 @@ the last position that they had (Roost's addition to the protocol), and each sub
 				storm.Kill = func() error { return sendSignal(kill, s) }
 			}
 			if cmd.Flags().Changed("channels") || to.p.Resume || cmd.Flags().Changed("app-key") {
-				p, err := to.pusher(urls[0])
+				p, err := to.pusher(cmd.Context(), urls[0])
 				if err != nil {
 					return err
 				}
