@@ -10,7 +10,7 @@ import (
 type Idle struct {
 	Options
 	Hold   time.Duration // how long after the last handshake; 0 = 10 s, negative = not at all
-	Verify bool          // send one message over each, and want it echoed
+	Verify bool          // send one message over each, and want it echoed, before the hold
 }
 
 // IdleReport is what [Idle] measured besides the connections.

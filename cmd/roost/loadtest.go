@@ -52,7 +52,7 @@ Memory that the server kept from earlier connections does not grow again: measur
 		Example: `  # as fast as 256 handshakes at a time go, then hold for 10 s
   roost loadtest idle ws://127.0.0.1:8081/ --conns 15k
 
-  # 5,000 a second, more than one address' ports, and an echo over each at the end
+  # 5,000 a second, more than one address' ports, and an echo over each before all are held
   roost loadtest idle ws://127.0.0.1:8081/ --conns 200k --connect-rate 5k --source-ip 127.0.0.2-127.0.0.60 --verify`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -69,7 +69,7 @@ Memory that the server kept from earlier connections does not grow again: measur
 	shared.register(f)
 	oldRate(f, &shared.rate)
 	duration(f, &idle.Hold, "hold", 10*time.Second, 365*24*time.Hour, "how long to hold the connections")
-	f.BoolVar(&idle.Verify, "verify", false, "send a message over each connection and want it echoed")
+	f.BoolVar(&idle.Verify, "verify", false, "send a message over each connection and want it echoed, before all are held")
 	return cmd
 }
 
