@@ -27,6 +27,7 @@ func TestUsageErrorsExitWith2AndSayWhatIsWrong(t *testing.T) {
 		{[]string{"serve", "--allowed-origin", "*"}, []string{`allowed origin "*"`, "https://example.com", "any"}},
 		{[]string{"serve", "--allowed-origin", "https://example.com/"}, []string{"without a path"}},
 		{[]string{"pub", "news", "x", "--key", "k"}, []string{`--key "k"`, "--app-id", "ROOST_SECRET"}},
+		{[]string{"sub", "news", "private-orders", "--key", "k"}, []string{`--key "k"`, "private-orders is signed", "ROOST_SECRET"}},
 		{[]string{"echo", "--loops", "5000"}, []string{`--loops "5000"`, "0 to 1024", "one a core"}},
 		{[]string{"echo", "--max-outbox", "16QiB"}, []string{`--max-outbox "16QiB"`, "64KiB"}},
 		{[]string{"echo", "--max-outbox", "1"}, []string{`--max-outbox "1"`, "1KiB to"}},

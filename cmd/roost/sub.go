@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/roost-ws/roost/push/client"
+	"github.com/roost-ws/roost/push/protocol"
 	"github.com/spf13/cobra"
 )
 
@@ -30,6 +32,9 @@ server keeps the channel's history, and else lost.`,
   roost sub news --addr https://push.example.org --key key`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, channels []string) error {
+			if i := slices.IndexFunc(channels, protocol.NeedsAuth); i >= 0 && from.key != "" && from.secret == "" {
+				return usagef("--key %q: a subscription to %s is signed: give ROOST_SECRET too", from.key, channels[i])
+			}
 			c, err := from.client()
 			if err != nil {
 				return err
