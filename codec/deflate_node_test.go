@@ -3,6 +3,7 @@ package codec
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"os/exec"
 	"testing"
 )
@@ -28,6 +29,9 @@ type nodeCase struct {
 func TestZlibReadsUsAndWeReadZlib(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
 		t.Skip("node is not installed: zlib, the second implementation of windows, is not tried")
 	}
 	f := NewFlate(1, 2)
