@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 	"github.com/roost-ws/roost/push"
@@ -228,5 +229,41 @@ func TestOriginsAreCheckedWhenGiven(t *testing.T) {
 		if err == nil {
 			conn.CloseNow()
 		}
+	}
+}
+
+// Silence beyond the activity and the pong timeout ends a connection with 4201, and an
+// answer to the server's ping is a sign of life.
+func TestWhoAnswersNoPingIsClosedWith4201(t *testing.T) {
+	r := start(t, push.Options{ActivityTimeout: time.Second, PongTimeout: time.Second})
+	dial := func(answers bool) *peer {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		conn, _, err := websocket.Dial(ctx, "ws://"+r.addr+"/app/"+app.Key+"?protocol=7", &websocket.DialOptions{
+			OnPingReceived: func(context.Context, []byte) bool { return answers },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.CloseNow() })
+		p := &peer{t: t, conn: conn}
+		p.expect(protocol.EventConnected)
+		return p
+	}
+	alive, dead := dial(true), dial(false)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := alive.read() // which answers pings
+		ended <- err
+	}()
+	began := time.Now()
+	dead.expectClose(protocol.CodePongTimeout)
+	if d := time.Since(began); d < 1900*time.Millisecond {
+		t.Errorf("closed after %v", d)
+	}
+	select {
+	case err := <-ended:
+		t.Errorf("who answers is closed too: %v", err)
+	default:
 	}
 }
