@@ -168,6 +168,8 @@ func vainPush(r *loadtest.Report) string {
 	switch p, s := r.Push, r.Storm; {
 	case p != nil && p.Subscribed == 0:
 		return "no subscription was confirmed: is it a Pusher server, and are app key and secret right?"
+	case p != nil && p.Published == 0 && p.Unpublished > 0 && len(p.PublishFailures) == 0:
+		return fmt.Sprintf("none of the %d events to be measured left in time: publishers still waited for answers to those before; lower --rate, or give more --publishers or --batch", p.Unpublished)
 	case p != nil && p.Published == 0:
 		return "no event could be published; see the causes above"
 	case p != nil && p.Deliveries == 0:

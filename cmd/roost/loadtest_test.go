@@ -121,6 +121,7 @@ func TestAReportThatHoldsNothingMeasuredFails(t *testing.T) {
 		"8 events were published, and":   {Storm: &loadtest.StormReport{Cut: 1, Events: &loadtest.StormEvents{Published: 8}}},
 		"none of 1 connections ended":    {Storm: &loadtest.StormReport{}},
 		"all 1 connections were lost":    {Churn: &loadtest.ChurnReport{}, Connections: loadtest.Connections{Lost: 1}},
+		"none of the 9 events to be mea": {Push: &loadtest.PushReport{Subscribed: 1, Unpublished: 9}},
 		"no event could be published":    {Push: &loadtest.PushReport{Subscribed: 1}},
 		"no subscription was confirmed:": {Push: &loadtest.PushReport{}},
 	} {
