@@ -156,6 +156,7 @@ type publisher struct {
 	http    httpConn
 	at      int // of apis
 	batch   []eventHead
+	counts  uint64 // of batch, the events measured
 	body    []byte
 }
 
@@ -185,7 +186,7 @@ func (p *publisher) seek() bool {
 // collect takes the next event, and those that are due as well.
 func (p *publisher) collect() {
 	now := p.plan.clock()
-	p.batch = p.batch[:0]
+	p.batch, p.counts = p.batch[:0], 0
 	for len(p.batch) < p.p.Batch && p.seek() {
 		due := p.s.dueAt(p.next)
 		if len(p.batch) > 0 && due > now {
@@ -198,6 +199,7 @@ func (p *publisher) collect() {
 		if p.next <= p.s.from {
 			continue
 		}
+		p.counts++
 		p.tried++
 		if now-due > lateAfter {
 			p.late++
@@ -236,11 +238,11 @@ func (p *publisher) post() {
 		}
 		return
 	}
-	if p.batch[0].number < p.s.from {
+	if p.counts == 0 {
 		return
 	}
 	p.requests++
-	p.events += uint64(len(p.batch))
+	p.events += p.counts
 	p.calls.record(p.plan.clock() - begun)
 }
 

@@ -130,6 +130,20 @@ func TestPushBatchesWhatIsDueTogether(t *testing.T) {
 	}
 }
 
+func TestPushCountsABatchThatBeganInTheWarmup(t *testing.T) {
+	t.Parallel()
+	s := &pusherServer{answer: func(request int) int {
+		if request == 0 {
+			time.Sleep(100 * time.Millisecond)
+		}
+		return http.StatusOK
+	}}
+	r, _ := runPush(t, servePusher(t, s), 2, Push{Pusher: Pusher{Rate: 1000, Publishers: 1, Batch: 1000}, Warmup: 50 * time.Millisecond, Duration: 100 * time.Millisecond})
+	if r.Published != 100 || r.Deliveries != 200 {
+		t.Errorf("%d published, %d deliveries; want those of 100 events", r.Published, r.Deliveries)
+	}
+}
+
 func TestPushPublishesClientEventsToAllButTheSender(t *testing.T) {
 	t.Parallel()
 	s := &pusherServer{activity: 1}
