@@ -94,7 +94,7 @@ func TestLoadtestNamesWhatIsWrongWithItsFlags(t *testing.T) {
 		says string
 	}{
 		{[]string{"churn", url, "--abort", "10"}, "10%"},
-		{[]string{"churn", url, "--lifetime", "1us"}, "at least 1ms"},
+		{[]string{"churn", url, "--lifetime", "1us"}, "give 1ms to"},
 		{[]string{"slow", url, "--slow", "1%", "--conns", "50"}, "no slow client"},
 		{[]string{"slow", url, "--load", "push"}, "broadcast, echo"},
 		{[]string{"find", "push", url, "--objective", "p99<1s"}, "echo, broadcast and idle"},
