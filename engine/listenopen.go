@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 
 	"github.com/roost-ws/roost/internal/sock"
 )
@@ -45,7 +46,7 @@ func (s *Server) openAll() (fds []int, err error) {
 func (s *Server) open(addr *netip.AddrPort) (int, error) {
 	o := s.opts.sockets()
 	fd, err := s.e.sys.Listen(*addr, o)
-	if err != nil && addr.Addr() == netip.IPv6Unspecified() {
+	if addr.Addr() == netip.IPv6Unspecified() && (errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EINVAL)) {
 		*addr = netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Port())
 		fd, err = s.e.sys.Listen(*addr, o)
 	}

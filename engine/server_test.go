@@ -238,3 +238,30 @@ func TestCloseWhileConnectionsArrive(t *testing.T) {
 		}
 	})
 }
+
+// An address of one link has meaning with its zone only (RFC 4007 section 6).
+func TestListensOnAnAddressOfALink(t *testing.T) {
+	t.Parallel()
+	links, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		addrs, err := link.Addrs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range addrs {
+			if n, ok := a.(*net.IPNet); ok && n.IP.To4() == nil && n.IP.IsLinkLocalUnicast() {
+				addr := net.TCPAddr{IP: n.IP, Zone: link.Name}
+				s := serve(t, ServerOptions{Addr: addr.String(), Handler: echoes()})
+				addr.Port = s.Addr().(*net.TCPAddr).Port
+				p := connectTo(t, addr.String())
+				p.write([]byte(upgradeHead))
+				p.switched()
+				return
+			}
+		}
+	}
+	t.Skip("no interface has an address of its link")
+}

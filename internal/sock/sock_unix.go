@@ -161,50 +161,6 @@ func Pair() (int, int, error) {
 	return p[0], p[1], nil
 }
 
-// Local is the address that fd is bound to, nil when the kernel knows none.
-func Local(fd int) net.Addr {
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		return nil
-	}
-	return address(sa)
-}
-
-// Remote is the address of fd's peer, nil when it is not connected.
-func Remote(fd int) net.Addr {
-	sa, err := unix.Getpeername(fd)
-	if err != nil {
-		return nil
-	}
-	return address(sa)
-}
-
-func address(sa unix.Sockaddr) net.Addr {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return TCPAddr(netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)))
-	case *unix.SockaddrInet6:
-		return TCPAddr(netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port)))
-	case *unix.SockaddrUnix:
-		return &net.UnixAddr{Name: sa.Name, Net: "unix"}
-	}
-	return nil
-}
-
-func sockaddr(a netip.AddrPort) unix.Sockaddr {
-	if a.Addr().Is4() {
-		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
-	}
-	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
-}
-
-func family(a netip.Addr) int {
-	if a.Is4() {
-		return unix.AF_INET
-	}
-	return unix.AF_INET6
-}
-
 // Adopt makes a listening TCP socket that somebody else has opened like one of
 // Listen, but for its address and SO_REUSEPORT. Processes that share the socket
 // share what this sets. The error tells what fd is instead.
@@ -214,9 +170,11 @@ func Adopt(fd int, o Options) error {
 	} else if kind != unix.SOCK_STREAM {
 		return errors.New("not a stream socket: want TCP")
 	}
-	if on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil {
+	// macOS and OpenBSD know the option, and do not answer.
+	on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil && err != unix.ENOPROTOOPT && err != unix.EINVAL {
 		return os.NewSyscallError("getsockopt SO_ACCEPTCONN", err)
-	} else if on == 0 {
+	} else if err == nil && on == 0 {
 		return errors.New("not a listening socket: call listen(2) on it first")
 	}
 	if _, ok := Local(fd).(*net.TCPAddr); !ok {
