@@ -33,7 +33,8 @@ const (
 	// Hangup is only ever reported, whatever the interest, and always together with Readable and Writable:
 	// the peer shut down its sending side or the whole connection, or the descriptor failed. Data that came
 	// before may still be queued, so read to the end. (kqueue tells a descriptor watched only for Writable
-	// of the whole connection's end, not of a mere shutdown of the peer's sending side.)
+	// of the whole connection's end, not of a mere shutdown of the peer's sending side, and any also of our own
+	// shutdown(2).)
 	Hangup
 )
 
