@@ -18,9 +18,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	before := goleak.IgnoreCurrent() // importing ants began a pool of its own
 	code := m.Run()
 	http.DefaultClient.CloseIdleConnections()
-	if err := goleak.Find(); code == 0 && err != nil {
+	if err := goleak.Find(before); code == 0 && err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}

@@ -35,9 +35,10 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
 	}
-	flag.Parse() // for testing.Short
+	flag.Parse()                     // for testing.Short
+	before := goleak.IgnoreCurrent() // importing ants began a pool of its own
 	code := serveAndRun(m)
-	if err := goleak.Find(); code == 0 && err != nil {
+	if err := goleak.Find(before); code == 0 && err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	} else if os.Getenv(alone) == "" {
 		fmt.Println("floods take all of a machine: skipped, run them with " + alone + "=1")
 	} else {
-		goleak.VerifyTestMain(m)
+		goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // importing ants began a pool of its own
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -17,7 +17,8 @@ import (
 // patience bounds every wait. Only a test that fails ever spends it.
 const patience = 30 * time.Second
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// Importing ants began a pool of its own.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // wssConfigs are a server's certificate and what a client needs to trust it. It is
 // good for 127.0.0.1 and example.com.
