@@ -243,38 +243,56 @@ func TestNetConnCloseIsTheHandshake(t *testing.T) {
 }
 
 // A stream's writer that had to wait for the end of a message in fragments goes on
-// behind it, also when the kernel then takes everything at once.
+// behind it, also when the kernel then takes everything at once, and whatever happens
+// on the connection meanwhile.
 func TestNetConnGoesOnBehindAMessageInFragments(t *testing.T) {
 	t.Parallel()
-	dispatches(t, func(t *testing.T, cfg Config) {
-		server, client, c := streams(t, ServerOptions{Config: cfg, MaxOutbox: 64 << 10})
-		w, err := c.NextWriter(Binary)
-		if err != nil {
-			t.Fatal(err)
-		}
-		const all = 40 << 10 // the high-water mark is at 32
-		if _, err := w.Write([]byte("first")); err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan error, 1)
-		go func() {
-			for range 4 {
-				if _, err := server.Write(make([]byte, all)); err != nil {
-					done <- err
-					return
+	const all, parts = 40 << 10, 4 // the high-water mark is at 32
+	for name, x := range map[string]struct{ first, fragments int }{
+		"above the mark":          {all, 0},
+		"above the mark together": {20 << 10, 20 << 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dispatches(t, func(t *testing.T, cfg Config) {
+				server, client, c := streams(t, ServerOptions{Config: cfg, MaxOutbox: 64 << 10})
+				w, err := c.NextWriter(Binary)
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-			done <- server.Close()
-		}()
-		eventually(t, "the writer to wait", func() bool { return c.BufferedAmount() > all*3/4 })
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if n, err := io.Copy(io.Discard, client); err != nil || n != 4*all+5 {
-			t.Errorf("read %d bytes, %v", n, err)
-		}
-		if err := receive(t, done, "the writer"); err != nil {
-			t.Error(err)
-		}
-	})
+				if _, err := w.Write([]byte("first")); err != nil {
+					t.Fatal(err)
+				}
+				done := make(chan error, 1)
+				go func() {
+					_, err := server.Write(make([]byte, x.first))
+					for range parts {
+						if err == nil {
+							_, err = server.Write(make([]byte, all))
+						}
+					}
+					done <- errors.Join(err, server.Close())
+				}()
+				eventually(t, "the stream to wait", func() bool { return c.BufferedAmount() >= x.first*3/4 })
+				if _, err := client.Write([]byte("a turn")); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.ReadFull(server, make([]byte, 6)); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := w.Write(make([]byte, x.fragments)); err != nil {
+					t.Fatal(err)
+				}
+				if err := w.Close(); err != nil {
+					t.Fatal(err)
+				}
+				want := int64(5 + x.first + x.fragments + parts*all)
+				if n, err := io.Copy(io.Discard, client); err != nil || n != want {
+					t.Errorf("read %d of %d bytes, %v", n, want, err)
+				}
+				if err := receive(t, done, "the writer"); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }

@@ -101,8 +101,10 @@ func (c *Conn) rearm() {
 // for would only be added. A client goes on reading, for if both ends waited for
 // the other to read, they would wait for ever. Under mu, after output was queued.
 func (c *Conn) highWater() {
-	if c.out != nil && c.out.size > c.policy.highWater {
+	if c.unsent() > c.policy.highWater {
 		c.set(flagFull)
+	}
+	if c.out != nil && c.out.size > c.policy.highWater {
 		if !c.policy.mask {
 			c.holdFor(holdOutput)
 		}
@@ -115,7 +117,10 @@ func (c *Conn) drained() bool {
 	if !c.is(flagFull) || c.out != nil && !c.out.empty() {
 		return false
 	}
-	c.unset(flagFull)
 	c.unhold(holdOutput)
+	if c.is(flagAfter) {
+		return false // the rest waits for a message's end, and goOn asks for a turn
+	}
+	c.unset(flagFull)
 	return c.ReadyState() == Open
 }
