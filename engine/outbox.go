@@ -17,6 +17,7 @@ type outbox struct {
 	size   int    // bytes not written
 	since  uint32 // tick at which the kernel took no more
 	acks   []ack  // to be called by the next turn
+	sure   int    // of acks: the others are of what is sealed and not all written
 
 	messages, payload int // added since the last turn's end, for Stats
 
@@ -218,6 +219,9 @@ func (o *outbox) reset(b *codec.Bytes) {
 		o.drop(&o.chunks[i], ErrUnsent, b)
 	}
 	if o.sealed != nil {
+		for i := min(o.sure, len(o.acks)); i < len(o.acks); i++ {
+			o.acks[i].err = ErrUnsent
+		}
 		b.Put(o.sealed)
 	}
 	o.uncharge(b)

@@ -41,7 +41,7 @@ func (o *outbox) writeTLS(fd int, t *tlsConn, b *codec.Bytes) error {
 			return syscall.EAGAIN
 		}
 		b.Put(o.sealed)
-		o.sealed, o.off = nil, 0
+		o.sealed, o.off, o.sure = nil, 0, len(o.acks)
 	}
 	return nil
 }
