@@ -48,13 +48,13 @@ func (d *Dialer) Dial(ctx context.Context, rawURL string) (*Conn, error) {
 	if err := d.Options.check(); err != nil {
 		return nil, err
 	}
-	req, err := d.request(ctx, rawURL)
+	req, shown, err := d.request(ctx, rawURL)
 	if err != nil {
 		return nil, err
 	}
 	conn, err := d.connect(ctx, req)
 	if err != nil {
-		return nil, fmt.Errorf("engine: dial %s: %w", rawURL, err)
+		return nil, fmt.Errorf("engine: dial %s: %w", shown, err)
 	}
 	fd, far, err := d.Engine.takeOver(conn)
 	if err != nil {
@@ -71,30 +71,35 @@ func (d *Dialer) Dial(ctx context.Context, rawURL string) (*Conn, error) {
 		c.Terminate()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("engine: dial %s: %w", rawURL, err)
+		return nil, fmt.Errorf("engine: dial %s: %w", shown, err)
 	}
 	return c, nil
 }
 
-func (d *Dialer) request(ctx context.Context, rawURL string) (*http.Request, error) {
+// request is the one to send, and its URL as errors may show it.
+func (d *Dialer) request(ctx context.Context, rawURL string) (_ *http.Request, shown string, err error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
+		if e := (*url.Error)(nil); errors.As(err, &e) {
+			err = e.Err // without the URL, which may hold a password
+		}
+		return nil, "", fmt.Errorf("engine: URL: %w", err)
 	}
+	shown = u.Redacted()
 	switch u.Scheme {
 	case "ws":
 		u.Scheme = "http"
 	case "wss":
 		u.Scheme = "https"
 	default:
-		return nil, fmt.Errorf("engine: URL %q: want a ws:// or wss:// URL", rawURL)
+		return nil, "", fmt.Errorf("engine: URL %q: want a ws:// or wss:// URL", shown)
 	}
 	if u.Fragment != "" || u.Host == "" {
-		return nil, fmt.Errorf("engine: URL %q: want a host and no fragment", rawURL)
+		return nil, "", fmt.Errorf("engine: URL %q: want a host and no fragment", shown)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
+		return nil, "", fmt.Errorf("engine: %w", err)
 	}
 	req.RequestURI = u.RequestURI()
 	for name, values := range d.Header {
@@ -103,7 +108,7 @@ func (d *Dialer) request(ctx context.Context, rawURL string) (*http.Request, err
 	if host := req.Header.Get("Host"); host != "" {
 		req.Host = host
 	}
-	return req, nil
+	return req, shown, nil
 }
 
 // hostPort is where u's server listens.

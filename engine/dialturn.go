@@ -15,11 +15,19 @@ type clientHandshake struct {
 	protocols []string
 	deflate   *DeflateOptions
 	sent      bool
-	done      chan error // gets the outcome, once
+	done      chan error // has room for the outcome
 }
 
 // ErrHandshakeEnded: the connection ended before the server had answered.
 var ErrHandshakeEnded = errors.New("engine: the connection ended during the handshake")
+
+// tell tells Dial of the outcome, the first time.
+func (hs *clientHandshake) tell(err error) {
+	select {
+	case hs.done <- err:
+	default:
+	}
+}
 
 // send queues the request, once.
 func (hs *clientHandshake) send(c *Conn) {
@@ -37,15 +45,15 @@ func (hs *clientHandshake) send(c *Conn) {
 func (s *scratch) answered(c *Conn, hs *clientHandshake, head, rest []byte) {
 	up, err := hs.check(head)
 	if err != nil {
-		hs.done <- err
+		hs.tell(err)
 		c.Terminate()
 		return
 	}
 	if !c.open(nil, &up) {
-		hs.done <- ErrHandshakeEnded
+		hs.tell(ErrHandshakeEnded)
 		return
 	}
-	hs.done <- nil
+	hs.tell(nil)
 	c.opened(&Request{http: hs.req, conn: c, tls: c.tlsState(), from: c.RemoteAddr()})
 	s.decode(c, rest)
 }

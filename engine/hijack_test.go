@@ -3,8 +3,10 @@
 package engine
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -155,4 +157,38 @@ func TestShutdownWithoutConnections(t *testing.T) {
 	if err := s.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// wrapped is a connection of TCP with a reader of its own, as of a proxy's protocol.
+type wrapped struct {
+	*net.TCPConn
+	r *bufio.Reader
+}
+
+func (w *wrapped) Read(p []byte) (int, error) { return w.r.Read(p) }
+
+func TestHandleUpgradeConnTakesWhatAWrapperHasRead(t *testing.T) {
+	t.Parallel()
+	j := newJournal()
+	s := start(t, ServerOptions{Handler: j.echo()})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	p := connectTo(t, ln.Addr().String())
+	conn, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write([]byte(upgradeHead), frameOf(Text, "hello"))
+	w := &wrapped{conn.(*net.TCPConn), bufio.NewReader(conn)}
+	if _, err := w.r.Peek(len(upgradeHead)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.HandleUpgradeConn(w, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.switched()
+	p.want("text hello")
 }

@@ -154,7 +154,7 @@ func (in *listener) acceptOne() {
 		}
 	case syscall.EINVAL, syscall.EBADF:
 		// Whoever we share it with has shut it down: it stays readable for ever.
-		in.ready = false
+		in.ready, in.starved = false, false
 		in.loop.e.log.Error("accepting ended: the listening socket was shut down", "err", err)
 		in.srv.report(fmt.Errorf("engine: accepting ended: %w", err))
 	default:

@@ -58,14 +58,19 @@ func connectTo(t testing.TB, addr string) *peer {
 // connectTLS is connect to a server that speaks TLS, after the handshake.
 func connectTLS(t testing.TB, s *Server, config *tls.Config) *peer {
 	t.Helper()
-	p := connect(t, s)
+	return connect(t, s).tls(config)
+}
+
+// tls is p after a handshake of TLS.
+func (p *peer) tls(config *tls.Config) *peer {
+	p.t.Helper()
 	config = config.Clone()
 	config.ServerName = "example.com"
 	c := tls.Client(p.conn, config)
 	if err := c.Handshake(); err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	return &peer{t: t, conn: c, r: bufio.NewReader(c)}
+	return &peer{t: p.t, conn: c, r: bufio.NewReader(c)}
 }
 
 // join makes a WebSocket connection to s.

@@ -148,6 +148,15 @@ func withTLS(ctx context.Context, conn net.Conn) context.Context {
 	return ctx
 }
 
+// CloseWrite is for a bridge, and for net/http.
+func (r *readConn) CloseWrite() error {
+	half, ok := r.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return r.Close()
+	}
+	return half.CloseWrite()
+}
+
 func (r *readConn) Read(p []byte) (int, error) {
 	if len(r.head) > 0 {
 		n := copy(p, r.head)

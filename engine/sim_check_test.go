@@ -203,6 +203,8 @@ func (w *world) checkLimits(s *endpoint, c *Conn) {
 		w.fail("fd %d: blocked since tick %d, now %d, timer at %d", s.fd, c.out.since, now, c.due)
 	case (p.idle != 0 || p.ping != 0) && c.due == 0:
 		w.fail("fd %d: open and without a timer", s.fd)
+	case c.ReadyState() == Open && p.ping != 0 && (p.idle == 0 || p.ping < p.idle) && !c.is(flagHeld|flagPinged) && quiet > p.ping+1:
+		w.fail("fd %d: silent for %d ticks, and was not pinged", s.fd, quiet)
 	case c.ReadyState() == Open && p.idle != 0 && !c.is(flagHeld) && quiet > left+1:
 		w.fail("fd %d: silent for %d ticks, of %d that were left", s.fd, quiet, left)
 	}

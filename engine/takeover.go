@@ -16,6 +16,7 @@ import (
 type far struct {
 	local, remote net.Addr
 	tls           *tls.ConnectionState // nil without
+	conn          net.Conn
 }
 
 // stateOf is conn's encryption, nil when there is none.
@@ -44,17 +45,18 @@ func (e *Engine) takeOver(conn net.Conn) (fd int, end *far, err error) {
 	if r, ok := conn.(*readConn); ok && r.tls == nil {
 		kernel = r.Conn
 	}
-	if sc, ok := kernel.(syscall.Conn); ok {
-		fd, err = descriptor(sc)
+	switch sc := kernel.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		fd, err = descriptor(sc.(syscall.Conn))
 		if cerr := conn.Close(); cerr != nil && err == nil {
 			err = errors.Join(fmt.Errorf("engine: %w", cerr), sock.Close(fd))
 		}
 		return fd, nil, err
 	}
-	// A connection that is none of the kernel's, or is encrypted by somebody else,
-	// has no descriptor of use.
+	// A connection that is none of the kernel's, or is encrypted by somebody else, has no
+	// descriptor of use; nor has one that has something of its own around the kernel's.
 	fd, err = e.bridge(conn)
-	return fd, &far{conn.LocalAddr(), conn.RemoteAddr(), stateOf(conn)}, err
+	return fd, &far{conn.LocalAddr(), conn.RemoteAddr(), stateOf(conn), conn}, err
 }
 
 // descriptor duplicates conn's.

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -101,6 +102,77 @@ func TestIdleTimeoutEndsWhoDoesNotAnswerThePing(t *testing.T) {
 		p.fin()
 		j.want(t, "close 1001")
 	})
+}
+
+// However much of the idle time a ping leaves, the next one comes in its interval.
+func TestHeartbeatKeepsItsIntervalBesideALongIdleTimeout(t *testing.T) {
+	t.Parallel()
+	dispatches(t, func(t *testing.T, cfg Config) {
+		s := serve(t, ServerOptions{Config: cfg, PingInterval: span200, IdleTimeout: time.Minute})
+		p := join(t, s)
+		began := time.Now()
+		for range 3 {
+			p.want("ping")
+			p.write(frameOf(codec.Pong, ""))
+		}
+		if d := time.Since(began); d > 30*time.Second {
+			t.Errorf("three pings took %v", d)
+		}
+	})
+}
+
+// Frames that wait while a handler takes its time are no silence of the peer's.
+func TestIdleTimeoutSparesWhoWaitsForAHandler(t *testing.T) {
+	t.Parallel()
+	dispatches(t, func(t *testing.T, cfg Config) {
+		j, held, first := newJournal(), make(chan struct{}), make(chan struct{}, 2)
+		h := j.handler()
+		h.Message = func(_ *Conn, m Message) {
+			first <- struct{}{}
+			<-held
+			j.note("text %s", m.Data)
+		}
+		s := serve(t, ServerOptions{Config: cfg, Handler: h, IdleTimeout: 2 * span200})
+		p, _ := j.opened(t, s)
+		p.text("one")
+		<-first
+		p.text("two")
+		j.none(t, 5*span200)
+		held <- struct{}{}
+		j.want(t, "text one")
+		<-first
+		held <- struct{}{}
+		j.want(t, "text two")
+		p.want("close 1001 idle") // now that it says nothing
+	})
+}
+
+// A request that goes to net/http in the turn in which its time is over is answered by
+// net/http alone.
+func TestHandshakeTimeoutSparesWhatNetHTTPHas(t *testing.T) {
+	t.Parallel()
+	j, held := newJournal(), make(chan struct{})
+	h := j.handler()
+	h.Message = func(*Conn, Message) {
+		j.note("busy")
+		<-held
+	}
+	s := serve(t, ServerOptions{
+		Config: Config{Dispatch: DispatchLoop, Loops: 1}, Handler: h, HandshakeTimeout: 3 * span200,
+		HTTP: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(span200 / 4) // for a 408 to be first
+			web(w, r)
+		}),
+	})
+	busy, _ := j.opened(t, s)
+	late := connect(t, s)
+	eventually(t, "the connection", func() bool { return s.e.Stats().Accepted == 2 })
+	busy.text("hold the loop")
+	j.want(t, "busy")
+	late.write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+	j.none(t, 5*span200)
+	close(held)
+	late.wantBody(200, "GET /  <nil> true")
 }
 
 // Traffic of its own spares a peer the pings.

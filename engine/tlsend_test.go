@@ -4,8 +4,11 @@ package engine
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
+	"errors"
 	"io"
+	"net"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -126,5 +129,115 @@ func TestAListenerThatWasShutDown(t *testing.T) {
 	}
 	if n := s.e.Stats().Rejected; n != 0 {
 		t.Errorf("%d connections rejected", n)
+	}
+}
+
+// Done says nil of what the kernel has, and of nothing that was sealed and never left.
+func TestDoneUnderTLSKnowsWhatDidNotLeave(t *testing.T) {
+	t.Parallel()
+	sc, cc := testCert(t)
+	dispatches(t, func(t *testing.T, cfg Config) {
+		j := newJournal()
+		s := serve(t, ServerOptions{Config: cfg, TLS: sc, SendBuffer: 8 << 10, Handler: j.handler()})
+		p := connect(t, s)
+		p.takesAtOnce(8 << 10)
+		p = p.tls(cc)
+		p.write([]byte(upgradeHead))
+		p.switched()
+		j.want(t, "open")
+		c := j.conn(t)
+		results := make(chan error, 1<<10)
+		sent, done, came := 0, 0, 0
+		for ; c.BufferedAmount() < 64<<10; sent++ {
+			if err := c.SendWith(Binary, make([]byte, 1000), SendOptions{Done: func(err error) { results <- err }}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.Terminate()
+		for range sent {
+			if receive(t, results, "Done") == nil {
+				done++
+			}
+		}
+		for _, _, err := p.next(); err == nil; _, _, err = p.next() {
+			came++
+		}
+		if done > came || done == sent {
+			t.Errorf("Done said nil of %d messages of %d, and %d came", done, sent, came)
+		}
+	})
+}
+
+// A peer that goes on sending after a violation finds the close frame and a clean end,
+// also behind a plain request.
+func TestAViolationBehindAPlainRequestUnderTLSEndsCleanly(t *testing.T) {
+	t.Parallel()
+	sc, cc := testCert(t)
+	s := serve(t, ServerOptions{HTTP: web, TLS: sc, MaxPayload: 1 << 10, Handler: echoes()})
+	p := connectTLS(t, s, cc)
+	p.write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+	p.wantBody(200, "GET /  <nil> true")
+	p.write([]byte(upgradeHead))
+	p.switched()
+	for range 64 {
+		p.write(frameOf(Binary, string(make([]byte, 16<<10))))
+	}
+	p.want("close 1009")
+	p.end()
+}
+
+// panicsAtTickets is a cache of TLS sessions that the server's first ticket breaks.
+type panicsAtTickets struct{}
+
+func (panicsAtTickets) Get(string) (*tls.ClientSessionState, bool) { return nil, false }
+func (panicsAtTickets) Put(string, *tls.ClientSessionState)        { panic("no session today") }
+
+func TestDialEndsWhenAHookOfTLSPanics(t *testing.T) {
+	t.Parallel()
+	sc, cc := testCert(t)
+	cc.ClientSessionCache = panicsAtTickets{}
+	s := serve(t, ServerOptions{TLS: sc, Handler: echoes()})
+	e, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	done := make(chan error, 1)
+	go func() {
+		_, err := (&Dialer{Engine: e, TLS: cc}).Dial(context.Background(), "wss://"+s.Addr().String())
+		done <- err
+	}()
+	if err := receive(t, done, "the end of Dial"); !errors.Is(err, ErrHandshakeEnded) {
+		t.Error(err)
+	}
+}
+
+// limited is a connection that notes until when it may be written to.
+type limited struct {
+	net.Conn
+	until chan time.Time
+}
+
+func (l *limited) SetWriteDeadline(at time.Time) error {
+	l.until <- at
+	return l.Conn.SetWriteDeadline(at)
+}
+
+// What a bridge still has for a peer that does not read keeps it no longer than a
+// closing handshake may take.
+func TestABridgeIsNotKeptByAPeerThatDoesNotRead(t *testing.T) {
+	t.Parallel()
+	j := newJournal()
+	s := start(t, ServerOptions{Handler: j.handler()})
+	near, far := net.Pipe()
+	defer far.Close()
+	l := &limited{near, make(chan time.Time, 1)}
+	if err := s.HandleUpgradeConn(l, nil, []byte(upgradeHead)); err != nil {
+		t.Fatal(err)
+	}
+	j.want(t, "open")
+	j.conn(t).Terminate()
+	if at := receive(t, l.until, "the deadline"); time.Until(at) > defaultClosing {
+		t.Errorf("it may take until %v", at)
 	}
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/roost-ws/roost/codec"
 )
@@ -52,6 +53,7 @@ func (s *scratch) turn(c *Conn) {
 // It returns the marks under which there is more to do at once.
 func (s *scratch) serve(c *Conn, marks uint32) (again uint32) {
 	defer s.contain(c)
+	now := c.loop.now.Load()
 	s.cork(c, marks)
 	if c.ReadyState() == Connecting {
 		again = s.handshake(c, marks)
@@ -59,7 +61,7 @@ func (s *scratch) serve(c *Conn, marks uint32) (again uint32) {
 		again = s.receive(c, marks)
 	}
 	if marks&markTimer != 0 {
-		c.timer() // after what came: a peer that has answered is not silent
+		c.timer(now) // after what came: a peer that has answered is not silent
 	}
 	if s.uncork(c) {
 		s.finish(c)
@@ -143,7 +145,7 @@ func (s *scratch) uncork(c *Conn) (end bool) {
 // takeAcks returns the Done functions that are due. Under mu.
 func (c *Conn) takeAcks() (due []ack) {
 	if c.out != nil && len(c.out.acks) > 0 && c.out.sealed == nil {
-		due, c.out.acks = c.out.acks, nil
+		due, c.out.acks, c.out.sure = c.out.acks, nil, 0
 	}
 	return due
 }
@@ -241,6 +243,10 @@ func (c *Conn) release() {
 		e.log.Error("close failed", "fd", fd, "err", err)
 	}
 	c.mu.Unlock()
+	if x := c.ext; x != nil && x.far != nil {
+		// What the bridge still has for a peer that does not read must not keep it.
+		_ = x.far.conn.SetWriteDeadline(time.Now().Add(defaultClosing))
+	}
 	c.loop.stats.closed.Add(1)
 	c.policy.left(c)
 	e.left()

@@ -22,7 +22,7 @@ func (hs *handshake) end(b *codec.Bytes, err error) {
 		hs.pending.verdict.cancel()
 	}
 	if hs.client != nil {
-		hs.client.done <- errors.Join(ErrHandshakeEnded, err)
+		hs.client.tell(errors.Join(ErrHandshakeEnded, err))
 	}
 }
 
@@ -78,7 +78,7 @@ func (s *scratch) handshake(c *Conn, marks uint32) (again uint32) {
 func (s *scratch) headCame(c *Conn, hs *handshake, in []byte, end int, err error) {
 	switch {
 	case err != nil && hs.client != nil:
-		hs.client.done <- badHead(err, c.policy.maxHead)
+		hs.client.tell(badHead(err, c.policy.maxHead))
 		c.Terminate()
 	case err != nil:
 		c.refuse(err)
@@ -102,7 +102,7 @@ func (c *Conn) tlsState() *tls.ConnectionState {
 }
 
 // takeHead returns what has come of the header block so far. What waits for a
-// verdict stays where it is.
+// verdict stays where it is, and so does who waits in Dial, until he is told.
 func (c *Conn) takeHead() (hs handshake) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,7 +110,10 @@ func (c *Conn) takeHead() (hs handshake) {
 		return hs
 	}
 	hs = *c.ext.hs
-	if hs.pending == nil || hs.pending.verdict == nil {
+	switch {
+	case hs.client != nil:
+		c.ext.hs = &handshake{client: hs.client}
+	case hs.pending == nil || hs.pending.verdict == nil:
 		c.ext.hs = nil
 	}
 	return hs
@@ -180,6 +183,8 @@ func (c *Conn) open(answer []byte, up *upgrade) bool {
 	}
 	if answer != nil {
 		c.raw(answer)
+	} else {
+		c.ext.hs = nil // a client's
 	}
 	c.setState(Open)
 	c.set(flagOpened)
