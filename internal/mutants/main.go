@@ -26,7 +26,7 @@ func main() {
 	survived, err := run(*seeds, *only)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
+		os.Exit(1)
 	}
 	if survived > 0 {
 		fmt.Printf("%d survived\n", survived)
@@ -40,10 +40,12 @@ func run(seeds int, only string) (survived int, err error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
+	tried := 0
 	for _, m := range mutants {
 		if !strings.Contains(m.name, only) {
 			continue
 		}
+		tried++
 		why, seed, err := m.try(dir, seeds)
 		switch {
 		case err != nil:
@@ -55,6 +57,9 @@ func run(seeds int, only string) (survived int, err error) {
 		default:
 			fmt.Printf("%-44s seed %5d  %s\n", m.name, seed, why)
 		}
+	}
+	if tried == 0 {
+		return 0, fmt.Errorf("-only %q: no mutant's name contains this; the names are in internal/mutants/mutants.go", only)
 	}
 	return survived, nil
 }
