@@ -68,7 +68,8 @@ func TestGettingStartedShowsTheExample(t *testing.T) {
 
 var flagName = regexp.MustCompile(`--([a-z][a-z0-9-]*)`)
 
-// Every flag of the servers is explained, and none that there is not.
+// Every flag of the engine, which are echo's, is explained, and none that there is
+// not. What is serve's alone is in docs/settings.md, which is made from its flags.
 func TestTuningExplainsEveryFlag(t *testing.T) {
 	t.Parallel()
 	roost := filepath.Join(t.TempDir(), "roost")
