@@ -45,8 +45,9 @@ func (t *tenants) find(c *App) *app {
 // have none of their own. It checks everything first: an error means that nothing
 // has changed. Connections go on and from then on obey what is new, but for those
 // of an app that is gone or has another key, which are closed with 4001, and of one
-// that is now disabled, with 4003. Patterns of channels hold for channels that
-// become occupied, and events that are published, after it. A webhook that is left
+// that is now disabled, with 4003. History holds for what is
+// published and subscribed to after it, the rest of a pattern for channels that
+// become occupied after it. A webhook that is left
 // out gives up what it has not delivered. What changed is logged, without secrets.
 // It may be called from any goroutine, until Close.
 func (s *Server) UpdateApps(apps []App, limits Limits) error {
@@ -61,7 +62,7 @@ func (s *Server) UpdateApps(apps []App, limits Limits) error {
 	defer s.updating.Unlock()
 	before := s.tenants()
 	after := s.newTenants(o.Apps, &o.Limits, before)
-	changed := after.adopt(o.Apps)
+	changed, patterns := after.adopt(o.Apps)
 	s.apps.Store(after)
 	for _, a := range after.list {
 		a.hooks.update(a, &s.counts, s.opts.Logger)
@@ -70,6 +71,8 @@ func (s *Server) UpdateApps(apps []App, limits Limits) error {
 		if ss := sessionOf(c); ss != nil {
 			if code, msg := s.verdict(ss.app); code != 0 {
 				s.disconnect(c, ss.legacy, code, msg)
+			} else if patterns[ss.app] {
+				ss.resumes.Store(true) // perhaps not: its channels are the handler's to read
 			}
 		}
 	}
@@ -84,15 +87,17 @@ func (s *Server) UpdateApps(apps []App, limits Limits) error {
 }
 
 // adopt gives each app its configuration and returns the ids of those for which it
-// differs from the one before.
-func (t *tenants) adopt(apps []App) (changed []string) {
+// differs from the one before, and which of them have other patterns of channels.
+func (t *tenants) adopt(apps []App) (changed []string, patterns map[*app]bool) {
+	patterns = map[*app]bool{}
 	for i, a := range t.list {
 		if c := &apps[i]; !reflect.DeepEqual(a.now(), c) {
+			patterns[a] = !reflect.DeepEqual(a.now().Channels, c.Channels)
 			a.cfg.Store(c)
 			changed = append(changed, a.ID)
 		}
 	}
-	return changed
+	return changed, patterns
 }
 
 // verdict is the close code for connections of a, 0 while they may stay.

@@ -14,7 +14,6 @@ import (
 // is gone a later subscriber makes a new one.
 type channel struct {
 	name    string
-	keep    Retention
 	traced  bool // events carry their trace
 	topic   *engine.Topic
 	members *members        // of a presence channel; else nil
@@ -66,7 +65,7 @@ func (h *hub) add(e *engine.Engine, name string) *channel {
 	ch := s.m[name]
 	if ch == nil {
 		// The clone lets go of the message that the name was cut out of.
-		ch = &channel{name: strings.Clone(name), topic: h.app.slow(name).topic(e), keep: h.app.retention(name), traced: h.app.traced(name)}
+		ch = &channel{name: strings.Clone(name), topic: h.app.slow(name).topic(e), traced: h.app.traced(name)}
 		if protocol.IsPresence(name) {
 			ch.members = h.app.presences.hold(ch.name)
 		}

@@ -14,7 +14,7 @@ type session struct {
 	app     *app        // never changes, as id and legacy
 	id      socketID    //
 	legacy  bool        // doesn't read close codes
-	resumes atomic.Bool // it was subscribed to a channel with history; any goroutine reads it
+	resumes atomic.Bool // it was, or may have been, subscribed to a channel with history; any goroutine reads it
 
 	messages bucket
 	events   bucket // client events

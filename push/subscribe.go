@@ -96,11 +96,12 @@ func (s *Server) enter(c *engine.Conn, ss *session, ch *channel, d *subscription
 	if ch.heard != nil {
 		<-ch.heard // once for many channels, and within seconds
 	}
-	if ch.keep.Count == 0 {
+	keep := ss.app.retention(ch.name) // as events are published, whatever held when the channel became occupied
+	if keep.Count == 0 {
 		return s.join(c, ss, ch, d, nil)
 	}
 	ss.resumes.Store(true)
-	at := Attachment{App: ss.app.ID, Channel: ch.name, Keep: ch.keep, Since: d.Position, Last: protocol.IsCache(ch.name)}
+	at := Attachment{App: ss.app.ID, Channel: ch.name, Keep: keep, Since: d.Position, Last: protocol.IsCache(ch.name)}
 	err := s.opts.Bus.Attach(context.Background(), at, func(replay Replay) {
 		if !s.fits(c, replay.Missed) {
 			replay.Recovered, replay.Missed = false, nil

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roost-ws/roost/push"
 	"github.com/roost-ws/roost/push/protocol"
@@ -123,4 +124,28 @@ func TestConnectionsMayComeWhileAppsChange(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestHistoryThatIsRemovedRecoversNothing(t *testing.T) {
+	r := start(t, push.Options{App: withHistory(10, time.Minute)})
+	r.subscriber("kept-a") // it stays occupied
+	away := r.connect()
+	at := away.resume("kept-a", nil).Position
+	away.conn.CloseNow()
+	r.update(app)
+	r.keep("kept-a", 1, 1)
+	if got := r.connect().resume("kept-a", at); got.Recovered || got.Position != nil {
+		t.Errorf("%+v, though nothing is kept", got)
+	}
+}
+
+func TestSubscribersAreSentBackForHistoryThatWasAdded(t *testing.T) {
+	bus := &oddBus{MemoryBus: push.NewMemoryBus()}
+	r := start(t, push.Options{Bus: bus})
+	p := r.subscriber("kept-a")
+	r.update(withHistory(10, time.Minute))
+	r.keep("kept-a", 1, 1)
+	p.expectRun(1, 1)
+	bus.deliver(&push.Event{Lost: true})
+	p.expectClose(protocol.CodeReconnect)
 }
