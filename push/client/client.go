@@ -23,6 +23,7 @@ type Options struct {
 	HTTP       *http.Client  // default: 10 s for a publish, no limit for a WebSocket
 	MinBackoff time.Duration // first wait before connecting again; default 1 s, as the protocol asks
 	MaxBackoff time.Duration // longest such wait; default 30 s
+	MaxMessage int64         // most bytes of one message from the server; a longer one ends the connection; default 16 MiB
 }
 
 // Client is a publisher and subscriber. It is safe for use by several goroutines
@@ -44,6 +45,10 @@ func New(o Options) (*Client, error) {
 	}
 	base.Path = strings.TrimSuffix(base.Path, "/")
 	base.RawQuery, base.Fragment, base.User = "", "", nil
+	if o.MaxMessage < 0 {
+		return nil, fmt.Errorf("client: MaxMessage is %d bytes and must not be negative: leave it 0 for 16 MiB", o.MaxMessage)
+	}
+	o.MaxMessage = cmp.Or(o.MaxMessage, 16<<20) // an event on the embedded bus has 8 MiB at most, escapes included
 	o.MinBackoff = cmp.Or(o.MinBackoff, time.Second)
 	o.MaxBackoff = max(cmp.Or(o.MaxBackoff, 30*time.Second), o.MinBackoff)
 	c := &Client{opts: o, base: base, http: o.HTTP}

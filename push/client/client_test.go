@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/roost-ws/roost/engine"
 	"github.com/roost-ws/roost/push"
 	"github.com/roost-ws/roost/push/client"
@@ -186,8 +187,43 @@ func TestPublishTellsWhatTheServerRefused(t *testing.T) {
 	}
 }
 
+func TestEventsUpToTheServersLimitAreTaken(t *testing.T) {
+	p, err := push.New(push.Options{App: app, Limits: push.Limits{MaxData: 4 << 20}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, err := engine.NewServer(p.Options(engine.ServerOptions{Addr: "127.0.0.1:0"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(p.Close(), srv.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	url := "http://" + srv.Addr().String()
+	l, small := listen(ctx, dial(t, url, nil), "c"), listen(ctx, dial(t, url, func(o *client.Options) { o.MaxMessage = 1 << 20 }), "c")
+	next(t, "subscription", l.subscribed)
+	next(t, "subscription", small.subscribed)
+	event := pushEvent("c", strings.Repeat("x", 4<<20))
+	if err := p.Publish(ctx, event); err != nil {
+		t.Fatal(err)
+	}
+	if m := next(t, "message", l.messages); m.Data != event.Data {
+		t.Errorf("%d bytes", len(m.Data))
+	}
+	if err := next(t, "loss", small.lost); !errors.Is(err, websocket.ErrMessageTooBig) {
+		t.Errorf("above MaxMessage: %v", err)
+	}
+	cancel()
+	next(t, "end", l.done)
+	next(t, "end", small.done)
+}
+
 func TestOptionsThatCanNotWorkAreRefused(t *testing.T) {
-	for _, o := range []client.Options{{}, {URL: "x", Key: "k"}, {URL: "ftp://h", Key: "k"}, {URL: "http://h"}, {URL: "http://", Key: "k"}} {
+	for _, o := range []client.Options{{}, {URL: "x", Key: "k"}, {URL: "ftp://h", Key: "k"}, {URL: "http://h"}, {URL: "http://h", Key: "k", MaxMessage: -1}, {URL: "http://", Key: "k"}} {
 		if _, err := client.New(o); err == nil {
 			t.Errorf("%+v accepted", o)
 		}

@@ -18,7 +18,6 @@ const (
 	handshakeTimeout = 10 * time.Second
 	activityTimeout  = 120 * time.Second // unless the server asks for less
 	pongTimeout      = 30 * time.Second
-	maxFrame         = 1 << 20
 )
 
 // session is one connection: dial, be greeted, subscribe, read until it ends.
@@ -65,7 +64,7 @@ func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
 		}
 		return nil, fmt.Errorf("client: connect to %s: %w", u.Host, err)
 	}
-	conn.SetReadLimit(maxFrame)
+	conn.SetReadLimit(c.opts.MaxMessage)
 	return conn, nil
 }
 
