@@ -97,7 +97,8 @@ func (w *witness) add(e hookEvent, owner string, memory time.Duration) {
 	for old < len(w.seen) && (now.Sub(w.seen[old].at) > memory || len(w.seen)-old >= hookQueue) {
 		old++
 	}
-	w.seen = append(slices.Delete(w.seen, 0, old), witnessed{e, owner, now})
+	clear(w.seen[:old]) // lets go of the events; moving the rest down would take long where locks are held
+	w.seen = append(w.seen[old:], witnessed{e, owner, now})
 }
 
 // inherit sends what a server that is gone may not have sent, and gives the rest to
