@@ -75,6 +75,26 @@ func TestWhenEventsWereLostSubscribersWithHistoryAreSentBack(t *testing.T) {
 	r := start(t, push.Options{App: withHistory(5, time.Minute), Bus: bus})
 	kept, plain := r.subscriber("kept-a"), r.subscriber("news")
 	bus.deliver(&push.Event{Lost: true})
-	kept.expectClose(protocol.CodeReconnect)
+	kept.expectElsewhere()
 	plain.fence()
+}
+
+func TestSubscribersThatAreSentBackReturnSpread(t *testing.T) {
+	bus := &oddBus{MemoryBus: push.NewMemoryBus()}
+	r := start(t, push.Options{App: withHistory(5, time.Minute), Bus: bus, DrainWindow: 2 * time.Second})
+	const conns = 60
+	var peers []*peer
+	for range conns {
+		peers = append(peers, r.subscriber("kept-a"))
+	}
+	bus.deliver(&push.Event{Lost: true})
+	r.keep("kept-a", 1, 1) // whoever got it would take nothing for missed
+	var least, most time.Duration = time.Hour, 0
+	for _, p := range peers {
+		after := p.expectElsewhere()
+		least, most = min(least, after), max(most, after)
+	}
+	if window := conns * time.Second / 100; most-least < window/2 || most > window {
+		t.Errorf("they come back %v to %v later, and are to be spread over %v", least, most, window)
+	}
 }

@@ -43,8 +43,13 @@ func (o *Options) plan(conns int, window time.Duration) drainPlan {
 		p.rate = max(float64(conns)/window.Seconds(), leastDrain)
 	}
 	took := time.Duration(float64(conns) / p.rate * float64(time.Second))
-	p.spread = max(min(window, time.Duration(conns)*time.Second/leastDrain)-took, drainSlice)
+	p.spread = max(returning(conns, window)-took, drainSlice)
 	return p
+}
+
+// returning is the time over which conns connections that are closed at once come back.
+func returning(conns int, window time.Duration) time.Duration {
+	return max(min(window, time.Duration(conns)*time.Second/leastDrain), drainSlice)
 }
 
 // due is how many of all connections have been told to leave after that time.
@@ -121,7 +126,7 @@ func (s *Server) sendAway(ctx context.Context) error {
 	for {
 		for due := plan.due(time.Since(start), len(conns)); told < due; told++ {
 			if ss := sessionOf(conns[told]); ss != nil { // else it was accepted in this moment
-				s.sendElsewhere(conns[told], rand.N(plan.spread))
+				s.sendElsewhere(conns[told], shuttingDown, rand.N(plan.spread))
 			}
 		}
 		if told == len(conns) {
@@ -141,14 +146,15 @@ func (s *Server) sendAway(ctx context.Context) error {
 func (s *Server) sendLateAway() {
 	for _, c := range s.conns.all() {
 		if c.ReadyState() == engine.Open && sessionOf(c) != nil {
-			s.sendElsewhere(c, drainSlice)
+			s.sendElsewhere(c, shuttingDown, drainSlice)
 		}
 	}
 }
 
+const shuttingDown = "server is shutting down: reconnect"
+
 // sendElsewhere closes c and tells it when to come back.
-func (s *Server) sendElsewhere(c *engine.Conn, after time.Duration) {
-	const reason = "server is shutting down: reconnect"
+func (s *Server) sendElsewhere(c *engine.Conn, reason string, after time.Duration) {
 	data := strconv.AppendInt([]byte(`{"code":`), protocol.CodeReconnect, 10)
 	data = protocol.AppendString(append(data, `,"message":`...), reason)
 	data = strconv.AppendInt(append(data, `,"reconnect_after_ms":`...), after.Milliseconds(), 10)

@@ -1,6 +1,9 @@
 package push
 
 import (
+	"math/rand/v2"
+	"slices"
+
 	"github.com/roost-ws/roost/engine"
 	"github.com/roost-ws/roost/push/protocol"
 )
@@ -41,12 +44,16 @@ func (s *Server) deliver(e *Event) {
 
 // sendBack closes the connections that may have missed events of a channel with
 // history. They come back with the positions that they know, and get what they
-// missed or are told.
+// missed or are told. All are closed before the next event is delivered, whose
+// position would cover the gap; their returns are spread.
 func (s *Server) sendBack() {
-	for _, c := range s.conns.all() {
-		if ss := sessionOf(c); ss != nil && ss.resumes.Load() {
-			s.disconnect(c, ss.legacy, protocol.CodeReconnect, "events may be missing: reconnect and resume")
-		}
+	conns := slices.DeleteFunc(s.conns.all(), func(c *engine.Conn) bool {
+		ss := sessionOf(c)
+		return ss == nil || !ss.resumes.Load()
+	})
+	spread := returning(len(conns), s.opts.DrainWindow)
+	for _, c := range conns {
+		s.sendElsewhere(c, "events may be missing: reconnect and resume", rand.N(spread))
 	}
 }
 

@@ -47,7 +47,7 @@ type Options struct {
 	// that a load balancer can notice, DrainRate connections a second are closed; 0
 	// is as many as it takes to be done in DrainWindow, default 5 s, and 100 at
 	// least. Clients that know how are told to come back spread over what is left
-	// of the window.
+	// of the window, as are those who are sent back because events were lost.
 	DrainDelay, DrainWindow time.Duration
 	DrainRate               int
 
