@@ -16,8 +16,9 @@
 // options.minBackoff, options.maxBackoff: milliseconds, 1000 and 30000.
 // Returns { positions }: what the application has handled, to be kept for later.
 //
-// It reaches into pusher-js 8 at three places: send_event, connection.retryIn
-// and the transport's emit, since SDKs drop fields of a frame they don't know.
+// It reaches into pusher-js 8 at four places: send_event, unsubscribe,
+// connection.retryIn and the transport's emit, since SDKs drop fields of a frame
+// they don't know.
 export function resume(pusher, options = {}) {
   const positions = { ...options.positions };
   asPosition(pusher, positions);
@@ -35,8 +36,12 @@ function asPosition(pusher, positions) {
     if (name === "pusher:subscribe" && positions[data.channel]) {
       data = { ...data, position: positions[data.channel] };
     }
-    if (name === "pusher:unsubscribe") delete positions[data.channel];
     return send(name, data, channel);
+  };
+  const unsubscribe = pusher.unsubscribe.bind(pusher);
+  pusher.unsubscribe = (channel) => { // pusher-js sends nothing of it while it isn't subscribed
+    delete positions[channel];
+    return unsubscribe(channel);
   };
 }
 

@@ -29,6 +29,18 @@ const repeated = JSON.stringify({ event: "e", channel: "kept-a", data: { n: most
 transport.emit("message", { data: repeated });
 assert.equal(got.length, most);
 
+// Whoever unsubscribes while it is away wants nothing that comes meanwhile.
+cut(pusher);
+await event(pusher.connection, "connecting");
+pusher.unsubscribe("kept-a");
+await backend.trigger("kept-a", "e", { n: most + 1 });
+const again = pusher.subscribe("kept-a");
+again.bind("roost:missed", () => assert.fail("missed"));
+const first = event(again, "e");
+if (!again.subscribed) await event(again, "pusher:subscription_succeeded");
+await backend.trigger("kept-a", "e", { n: most + 2 });
+assert.deepEqual(await first, { n: most + 2 });
+
 // What can't be recovered is told.
 const other = client("bob");
 resume(other, { positions: { "kept-a": { epoch: "of another life", seq: 7 } } });
