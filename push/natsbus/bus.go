@@ -120,6 +120,9 @@ func (b *Bus) open(ctx context.Context) (err error) {
 		if err := b.nextGeneration(ctx, b.stream.CachedInfo()); err != nil {
 			return err
 		}
+		if err := e.epochEnded(); err != nil {
+			return err
+		}
 	}
 	if b.plain, err = startPlain(b.nc, b.opts.Prefix, b.opts.Logger, b.subs.Deliver); err != nil {
 		return err

@@ -16,7 +16,8 @@ type Embedded struct {
 	server  *server.Server
 	dir     string
 	lock    *os.File
-	unclean bool // the stream may have lost its end before
+	sync    bool
+	unclean bool // the stream may have lost its end before, and its epoch goes on
 }
 
 // maxPayload is the most that NATS advises.
@@ -45,7 +46,10 @@ func StartEmbedded(dir string, sync bool) (*Embedded, error) {
 	if err != nil {
 		return nil, err
 	}
-	unclean, err := mark(dir, sync)
+	unclean, err := wentDown(dir)
+	if err == nil && !unclean && !sync {
+		err = mark(dir)
+	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -53,7 +57,7 @@ func StartEmbedded(dir string, sync bool) (*Embedded, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	return &Embedded{s, dir, lock, unclean}, nil
+	return &Embedded{s, dir, lock, sync, unclean}, nil
 }
 
 func start(dir string, sync bool) (*server.Server, error) {
@@ -75,7 +79,9 @@ func start(dir string, sync bool) (*server.Server, error) {
 func (e *Embedded) stop() {
 	e.server.Shutdown()
 	e.server.WaitForShutdown()
-	unmark(e.dir)
+	if !e.unclean {
+		unmark(e.dir)
+	}
 	// The lock goes with the descriptor, of which nothing was written.
 	_ = e.lock.Close()
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
@@ -193,48 +192,4 @@ func TestTheFolderOfAnEmbeddedServerIsForOneProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	connect(t, natsbus.Options{Embedded: again})
-}
-
-// After a power cut the last events may be gone, and others get their sequences.
-func TestAPowerCutEndsTheEpochAndTheEndOfAProcessDoesNot(t *testing.T) {
-	for name, tt := range map[string]struct {
-		sync, goesOn bool
-		boot         string // that the mark is of afterwards; none: as it is left
-	}{
-		"clean end":            {goesOn: true},
-		"power cut":            {boot: "another boot"},
-		"power cut, with sync": {sync: true, goesOn: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			open := func() *natsbus.Bus {
-				e, err := natsbus.StartEmbedded(dir, tt.sync)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return connect(t, natsbus.Options{Embedded: e})
-			}
-			first := open()
-			r := listen(t, first, "c")
-			publish(t, first, "c", "x", keep)
-			r.await(t, 1)
-			had := attach(t, first, "c", nil).Head
-			if _, err := os.Stat(filepath.Join(dir, "roost.running")); (err == nil) == tt.sync {
-				t.Errorf("the mark, with sync %v: %v", tt.sync, err)
-			}
-			if err := first.Close(); err != nil {
-				t.Fatal(err)
-			}
-			if tt.boot != "" {
-				if err := os.WriteFile(filepath.Join(dir, "roost.running"), []byte(tt.boot), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			second := open()
-			got := attach(t, second, "c", &had)
-			if got.Recovered != tt.goesOn || (got.Head.Epoch == had.Epoch) != tt.goesOn {
-				t.Errorf("recovered %v at %+v, was at %+v", got.Recovered, got.Head, had)
-			}
-		})
-	}
 }

@@ -25,27 +25,40 @@ func bootID() string {
 	return strings.TrimSpace(string(text))
 }
 
-// mark leaves the mark, on the disk, and reports whether an earlier boot had left
-// one. With sync none is needed.
-func mark(dir string, sync bool) (unclean bool, err error) {
-	path := filepath.Join(dir, markName)
-	found, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, fmt.Errorf("natsbus: %w", err)
+// wentDown reports whether an earlier boot has left its mark.
+func wentDown(dir string) (bool, error) {
+	found, err := os.ReadFile(filepath.Join(dir, markName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
-	unclean = err == nil && (len(found) == 0 || string(found) != bootID())
-	if sync {
-		return unclean, nil // the one that is there goes with the clean end
-	}
-	f, err := os.Create(path)
 	if err != nil {
 		return false, fmt.Errorf("natsbus: %w", err)
 	}
+	return len(found) == 0 || string(found) != bootID(), nil
+}
+
+// mark leaves the mark, on the disk. One of an earlier boot must stay until its epoch
+// has ended, as this start may fail before and the next one must know.
+func mark(dir string) error {
+	f, err := os.Create(filepath.Join(dir, markName))
+	if err != nil {
+		return fmt.Errorf("natsbus: %w", err)
+	}
 	_, err = f.WriteString(bootID())
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return false, fmt.Errorf("natsbus: mark the folder as in use: %w", err)
+		return fmt.Errorf("natsbus: mark the folder as in use: %w", err)
 	}
-	return unclean, nil
+	return nil
+}
+
+// epochEnded is called when the earlier boot's mark has had its effect.
+func (e *Embedded) epochEnded() error {
+	e.unclean = false
+	if e.sync {
+		unmark(e.dir)
+		return nil
+	}
+	return mark(e.dir)
 }
 
 // unmark is called when all is on the disk. A mark that stays ends an epoch for
