@@ -14,6 +14,7 @@ const (
 	fleetTick   = 250 * time.Millisecond // in which counts are gathered; the rest in ticks:
 	beatTicks   = 4                      // between two beats
 	leaseTicks  = 20                     // without a beat, after which a server counts as gone
+	deafTicks   = 6                      // without an own beat, after which nobody can be heard
 	askTicks    = 8                      // without a piece of an answer, before asking again
 	maxPeers    = 1000
 	maxDeferred = 4096 // changes of one server kept while all of it is awaited
@@ -49,6 +50,7 @@ type fleet struct {
 
 	in      sync.Mutex // a peer's sync, members and users are under it
 	swept   time.Time
+	heard   time.Time // of an own note, which the bus brings back
 	refused time.Time // a note that could not be read was last logged
 
 	mu    sync.RWMutex // the map, and a peer's node, seen and counts
@@ -62,7 +64,7 @@ type fleet struct {
 
 func newFleet(s *Server) *fleet {
 	f := &fleet{
-		s: s, id: randomHex(8), start: time.Now(), tick: s.opts.fleetTick, swept: time.Now(), peers: map[string]*peer{},
+		s: s, id: randomHex(8), start: time.Now(), tick: s.opts.fleetTick, swept: time.Now(), heard: time.Now(), peers: map[string]*peer{},
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	f.todo.clear()
@@ -154,11 +156,12 @@ func (f *fleet) beat() {
 }
 
 // sweep gives up servers whose lease has ended, and asks again where no answer
-// came. A server that was held up itself, or cut off, presumes nobody dead.
+// came. A server that was held up itself, or cut off, presumes nobody dead; and a bus
+// that stands still says that it is ready for longer than a lease.
 func (f *fleet) sweep(now time.Time) {
 	f.in.Lock()
 	defer f.in.Unlock()
-	late := now.Sub(f.swept) > f.lease()/2 || f.s.opts.Bus.Ready() != nil
+	late := now.Sub(f.swept) > f.lease()/2 || now.Sub(f.heard) > deafTicks*f.tick || f.s.opts.Bus.Ready() != nil
 	f.swept = now
 	synced := true
 	for _, p := range f.list() {

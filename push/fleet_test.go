@@ -17,11 +17,13 @@ import (
 const hurry = 50 * time.Millisecond
 
 // cable joins one server to a bus, until it is cut: then what is told is lost
-// both ways.
+// both ways, and the server hears itself only.
 type cable struct {
 	*push.MemoryBus
-	cut  atomic.Bool
-	away atomic.Bool // it knows that it is cut off
+	cut   atomic.Bool
+	still atomic.Bool // cut, it brings nothing at all
+	away  atomic.Bool // it knows that it is cut off
+	own   func([]byte)
 }
 
 func (c *cable) Ready() error {
@@ -32,13 +34,17 @@ func (c *cable) Ready() error {
 }
 
 func (c *cable) Tell(ctx context.Context, node string, text []byte) error {
-	if c.cut.Load() {
-		return nil
+	if !c.cut.Load() {
+		return c.MemoryBus.Tell(ctx, node, text)
 	}
-	return c.MemoryBus.Tell(ctx, node, text)
+	if node == "" && !c.still.Load() {
+		c.own(text)
+	}
+	return nil
 }
 
 func (c *cable) Listen(node string, f func([]byte)) (func(), error) {
+	c.own = f
 	return c.MemoryBus.Listen(node, func(text []byte) {
 		if !c.cut.Load() {
 			f(text)
@@ -185,24 +191,29 @@ func TestWhatWasMissedIsAskedFor(t *testing.T) {
 }
 
 func TestNobodyIsTakenForDeadWhileTheBusIsAway(t *testing.T) {
-	fleet := startNodes(t, 2, push.Options{})
-	a := fleet[0].connect()
-	a.enter("presence-room", "ann", "null")
-	fleet[1].answers("/channels/presence-room/users", "", `{"users":[{"id":"ann"}]}`)
-	fleet[1].connect().enter("presence-room", "bob", "null")
-	a.expectMember(protocol.EventMemberAdded, "bob")
-	for _, one := range fleet {
-		one.cable.away.Store(true)
-		one.cable.cut.Store(true)
+	for name, knows := range map[string]bool{"away": true, "standing still": false} {
+		t.Run(name, func(t *testing.T) {
+			fleet := startNodes(t, 2, push.Options{})
+			a := fleet[0].connect()
+			a.enter("presence-room", "ann", "null")
+			fleet[1].answers("/channels/presence-room/users", "", `{"users":[{"id":"ann"}]}`)
+			fleet[1].connect().enter("presence-room", "bob", "null")
+			a.expectMember(protocol.EventMemberAdded, "bob")
+			for _, one := range fleet {
+				one.cable.away.Store(knows)
+				one.cable.still.Store(true)
+				one.cable.cut.Store(true)
+			}
+			time.Sleep(30 * hurry) // a lease and a half
+			fleet[1].connect().enter("presence-room", "cid", "null")
+			a.fence()
+			for _, one := range fleet {
+				one.cable.cut.Store(false)
+				one.cable.away.Store(false)
+			}
+			a.expectMember(protocol.EventMemberAdded, "cid")
+		})
 	}
-	time.Sleep(30 * hurry) // a lease and a half
-	fleet[1].connect().enter("presence-room", "cid", "null")
-	a.fence()
-	for _, one := range fleet {
-		one.cable.cut.Store(false)
-		one.cable.away.Store(false)
-	}
-	a.expectMember(protocol.EventMemberAdded, "cid")
 }
 
 func TestAServerThatComesLaterKnowsWhoIsThere(t *testing.T) {

@@ -50,6 +50,7 @@ func (f *fleet) take(text []byte) {
 		return
 	}
 	if n.From == f.id {
+		f.heard = now
 		return
 	}
 	p := f.peers[n.From]
