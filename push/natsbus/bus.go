@@ -44,17 +44,18 @@ type Bus struct {
 	plain  *plain
 	subs   push.Subscribers
 
-	epoch   atomic.Pointer[string]
-	applied atomic.Uint64 // sequence up to which the stream has been delivered
-	lines   lines
-	looks   singleflight.Group
-	asking  chan struct{} // holds one for each request to the stream's past
-	storing chan struct{} // and for each event that is not yet acknowledged
-	unready atomic.Pointer[error]
-	behind  int       // watch's own, as end:
-	end     uint64    // of the stream, at the last look
-	endTime time.Time // of the message that was stored there
-	returns uint64    // of the connection, until then
+	epoch     atomic.Pointer[string]
+	applied   atomic.Uint64 // sequence up to which the stream has been delivered
+	lines     lines
+	looks     singleflight.Group
+	asking    chan struct{} // holds one for each request to the stream's past
+	storing   chan struct{} // and for each event that is not yet acknowledged
+	unready   atomic.Pointer[error]
+	behind    int       // watch's own, as end:
+	end       uint64    // of the stream, at the last look
+	endTime   time.Time // of the message that was stored there
+	returns   uint64    // of the connection, until then
+	reopening string    // why the stream must be followed anew
 
 	follower *follower
 	quit     chan struct{}

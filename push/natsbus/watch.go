@@ -69,10 +69,12 @@ func (b *Bus) inspect() error {
 	if had = max(had, end); info.State.LastSeq < had {
 		// A leader that has just been elected may be about to catch up.
 		if b.behind++; b.behind < shrunk {
-			return nil
+			return b.deaf()
 		}
 	} else if lost, err := b.hasLostItsEnd(ctx, returns); err != nil {
 		return err
+	} else if !lost && b.reopening != "" {
+		return b.reopen(ctx, b.reopening) // its epoch goes on, and nobody follows it
 	} else if !lost {
 		b.behind, b.end, b.endTime, b.returns = 0, info.State.LastSeq, info.State.LastTime, returns
 		select {
@@ -113,9 +115,11 @@ func (b *Bus) nextGeneration(ctx context.Context, info *jetstream.StreamInfo) er
 	return nil
 }
 
+// reopen may fail with nobody left who follows the stream: b.reopening says so until
+// somebody does, for the stream may come back as it was.
 func (b *Bus) reopen(ctx context.Context, why string) error {
+	b.reopening = why
 	b.follower.stop()
-	b.end = 0
 	_, err := b.openStream(ctx)
 	if err == nil {
 		err = b.follow(ctx, why)
@@ -123,5 +127,14 @@ func (b *Bus) reopen(ctx context.Context, why string) error {
 	if err != nil {
 		return fmt.Errorf("JetStream: open the stream again: %w", err)
 	}
+	b.reopening, b.behind, b.end = "", 0, 0
 	return nil
+}
+
+// deaf returns an error while nobody follows the stream.
+func (b *Bus) deaf() error {
+	if b.reopening == "" {
+		return nil
+	}
+	return errors.New("JetStream: the stream is not followed: " + b.reopening)
 }
