@@ -37,7 +37,7 @@ func (o *Options) nats() []nats.Option {
 			}
 		}),
 		nats.ReconnectHandler(func(*nats.Conn) { o.Logger.Info("NATS connection is back") }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { o.Logger.Warn("NATS", "err", err) }),
+		nats.ErrorHandler(o.trouble()),
 	}
 	if o.Embedded != nil {
 		list = append(list, nats.InProcessServer(o.Embedded.server))
@@ -52,4 +52,22 @@ func (o *Options) nats() []nats.Option {
 		list = append(list, nats.ClientCert(o.TLSCert, o.TLSKey))
 	}
 	return list
+}
+
+// trouble logs what NATS's client can tell nobody else. A subscription that drops what
+// comes turns slow and back with each message that it takes, which is logged once a
+// second at most.
+func (o *Options) trouble() nats.ErrHandler {
+	var told time.Time // one goroutine of the client tells of all slow ones
+	return func(_ *nats.Conn, sub *nats.Subscription, err error) {
+		if !errors.Is(err, nats.ErrSlowConsumer) || sub == nil {
+			o.Logger.Warn("NATS", "err", err)
+			return
+		}
+		if now := time.Now(); now.Sub(told) >= time.Second {
+			told = now
+			dropped, _ := sub.Dropped() // it fails when the subscription has ended
+			o.Logger.Warn("NATS", "err", err, "subject", sub.Subject, "dropped_so_far", dropped)
+		}
+	}
 }
