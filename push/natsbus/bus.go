@@ -168,6 +168,9 @@ func (b *Bus) Attach(ctx context.Context, at push.Attachment, f func(push.Replay
 	for {
 		if r, ok := l.since(at, b.position(), time.Now()); ok {
 			f(r)
+			if b.lines.size.Load() > allSize { // with what was learned for it
+				l.trim(&b.lines.size)
+			}
 			return nil
 		}
 		l.looks++

@@ -150,6 +150,29 @@ func TestLinesHoldNoMoreThanTheirShare(t *testing.T) {
 	}
 }
 
+// Nor does one that reads the stream for a client hold on to it beyond what all may.
+func TestLinesHoldNoMoreThanAllMayAfterAReplay(t *testing.T) {
+	d := deafen(t, 0)
+	d.hear(t)
+	close(d.quit) // so that nothing sweeps
+	d.wg.Wait()
+	d.quit = make(chan struct{}) // for Close
+	since := d.position()
+	const events = 20
+	d.publish(t, events)
+	d.expect(t, 0, events)
+	d.lines.size.Add(allSize) // of others
+	if r := d.attach(t, since); !r.Recovered || len(r.Missed) != events {
+		t.Errorf("recovered %v, %d of %d events", r.Recovered, len(r.Missed), events)
+	}
+	if held := d.lines.size.Load(); held != allSize {
+		t.Errorf("%d bytes are held, want the others' %d", held, allSize)
+	}
+	if r := d.attach(t, since); !r.Recovered || len(r.Missed) != events {
+		t.Errorf("again: recovered %v, %d of %d events", r.Recovered, len(r.Missed), events)
+	}
+}
+
 // A client may claim any position, and each one that is ahead costs a question.
 func TestWhoClaimsToBeAheadWaitsWithTheOthers(t *testing.T) {
 	d := deafen(t, 0)
