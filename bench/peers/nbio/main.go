@@ -1,5 +1,8 @@
 // Command nbio echoes with github.com/lesismal/nbio in its non-blocking mode:
-// pollers that read, and its pool of goroutines that calls the handler.
+// pollers that read, and its pool of goroutines that calls the handler. It runs
+// with GOMAXPROCS of 2 at least, which on one core is best for it: its poller
+// waits in a system call that keeps the runtime's only P until sysmon takes it
+// back, and the core stands idle meanwhile.
 package main
 
 import (
@@ -7,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/lesismal/llib/std/crypto/tls" // its own, which does not block
@@ -19,6 +23,7 @@ import (
 
 func main() {
 	o := contract.Parse()
+	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
 	logging.SetLevel(logging.LevelError)
 	var room contract.Room[*websocket.Conn]
 	u := websocket.NewUpgrader()
