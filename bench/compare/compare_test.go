@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -41,6 +42,23 @@ func TestSettingsShareThePlainRunOfTheirWork(t *testing.T) {
 	for _, s := range tuning() {
 		if s.work().Name != s.Work || s.plain().work().Name == "" {
 			t.Errorf("%+v is of no work", s)
+		}
+	}
+}
+
+func TestRatesThatTheLoadLimitsAreMarked(t *testing.T) {
+	r := Results{Samples: []Sample{
+		{Server: floor, Work: "connect", PerSecond: 23300, ServerPct: 58, Times: &Times{P50: 1400}},
+		{Server: floor, Work: "connect", Round: 1, PerSecond: 23300, ServerPct: 99, Times: &Times{P50: 1400}},
+		{Server: "gws", Work: "connect", PerSecond: 25200, ServerPct: 96, Times: &Times{P50: 1600}},
+	}}
+	which, what := r.present()
+	var md strings.Builder
+	rateTable(&md, &r, which, what)
+	timesTable(&md, &r, which, what[0])
+	for _, want := range []string{"| limit (C) | ≥ 23,300 |", "| gws | 25,200 |", "| limit (C) † | 1.4 |", "| gws | 1.6 |"} {
+		if !strings.Contains(md.String(), want) {
+			t.Errorf("no %q: the floor had room on its core, gws had none\n%s", want, &md)
 		}
 	}
 }

@@ -100,6 +100,13 @@ func (r *Results) ratio(server, work string, value func(Sample) float64) (float6
 	return lab.Median(list)
 }
 
+// spare tells whether the server left some of its core unused, so that something
+// else limited the work: nearly always the load.
+func (r *Results) spare(server, work string) bool {
+	pct, ok := r.median(server, work, func(s Sample) float64 { return s.ServerPct })
+	return ok && pct < 95
+}
+
 // present are the servers and works that have samples, in the order of the lists.
 func (r *Results) present() (which []server, what []work) {
 	for _, s := range servers() {

@@ -79,8 +79,11 @@ func withRatio(r *Results, s server, w work, value func(Sample) float64, digits 
 	return text
 }
 
+// spareNote is what the marks of Results.spare mean.
+const spareNote = "the server used less than 95 % of its core"
+
 func rateTable(md *strings.Builder, r *Results, which []server, what []work) {
-	md.WriteString("\n### A second, on one core\n\n")
+	md.WriteString("\n### A second, on one core\n\nMedians. ≥: " + spareNote + ": not its CPU was the limit but, mostly, the load.\n\n")
 	head := []string{"server"}
 	for _, w := range what {
 		if !w.Idle {
@@ -95,14 +98,22 @@ func rateTable(md *strings.Builder, r *Results, which []server, what []work) {
 				continue
 			}
 			v, ok := r.median(s.Name, w.Name, perSecond)
-			cells = append(cells, orDash(lab.Number(v, 3), ok))
+			text := lab.Number(v, 3)
+			if r.spare(s.Name, w.Name) {
+				text = "≥ " + text
+			}
+			cells = append(cells, orDash(text, ok))
 		}
 		lab.Row(md, cells...)
 	}
 }
 
 func timesTable(md *strings.Builder, r *Results, which []server, w work) {
-	fmt.Fprintf(md, "\n### Time: %s\n\nms, medians of the rounds' percentiles.\n\n", w.Title)
+	fmt.Fprintf(md, "\n### Time: %s\n\nms, medians of the rounds' percentiles.", w.Title)
+	if slices.ContainsFunc(which, func(s server) bool { return r.spare(s.Name, w.Name) }) {
+		md.WriteString(" †: " + spareNote + ": it waited, mostly for the load, whose times these are too.")
+	}
+	md.WriteString("\n\n")
 	head := []string{"server"}
 	for _, p := range percentiles() {
 		head = append(head, p.name)
@@ -110,6 +121,9 @@ func timesTable(md *strings.Builder, r *Results, which []server, w work) {
 	lab.Head(md, head...)
 	for _, s := range which {
 		cells := []string{label(r, s)}
+		if r.spare(s.Name, w.Name) {
+			cells[0] += " †"
+		}
 		for _, p := range percentiles() {
 			v, ok := r.median(s.Name, w.Name, p.of)
 			cells = append(cells, orDash(lab.Number(v, 3), ok))
