@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -60,5 +62,18 @@ func TestRatesThatTheLoadLimitsAreMarked(t *testing.T) {
 		if !strings.Contains(md.String(), want) {
 			t.Errorf("no %q: the floor had room on its core, gws had none\n%s", want, &md)
 		}
+	}
+}
+
+func TestARepublishedPackageSaysOfWhatCommit(t *testing.T) {
+	dir := t.TempDir()
+	if got := republished(dir); got != "" {
+		t.Errorf("republished = %q of a package without source_commit", got)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "source_commit"), []byte("b8704be92ff2b16c\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := republished(dir); !strings.HasSuffix(got, "source commit b8704be") {
+		t.Errorf("republished = %q, want its commit", got)
 	}
 }

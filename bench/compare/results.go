@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/roost-ws/roost/bench/internal/lab"
@@ -42,13 +43,25 @@ func version(ctx context.Context, o options, s server) string {
 		return ""
 	case s.Kind == "node":
 		var pkg struct{ Version string }
-		text, err := os.ReadFile(filepath.Join(o.cache, "node", "node_modules", s.Version, "package.json"))
+		dir := filepath.Join(o.cache, "node", "node_modules", s.Version)
+		text, err := os.ReadFile(filepath.Join(dir, "package.json"))
 		if err != nil || json.Unmarshal(text, &pkg) != nil {
 			return "unknown"
 		}
-		return fmt.Sprintf("%s (npm %s, Node %s)", pkg.Version, s.Version, lab.Output(ctx, "node", "--version"))
+		return fmt.Sprintf("%s (npm %s%s, Node %s)", pkg.Version, s.Version, republished(dir), lab.Output(ctx, "node", "--version"))
 	}
 	return lab.Output(ctx, "go", "list", "-m", "-f", "{{.Version}}", s.Version)
+}
+
+// republished says of which commit the package in dir is somebody else's copy, in
+// the way that uWebSockets.js notes it, or nothing.
+func republished(dir string) string {
+	text, err := os.ReadFile(filepath.Join(dir, "source_commit"))
+	if err != nil {
+		return ""
+	}
+	commit := strings.TrimSpace(string(text))
+	return ", a republication, source commit " + commit[:min(7, len(commit))]
 }
 
 func (r *Results) save(path string) error {

@@ -1,5 +1,7 @@
 // An echo with uWebSockets, by its Node binding: the C++ is uWebSockets' own, the
-// calls into it and out of it are Node's.
+// calls into it and out of it are Node's. npm's uwebsockets is a republication of
+// uWebSockets.js, whose author publishes on GitHub alone; its file source_commit
+// says of what.
 const uWS = require('uwebsockets');
 const { host, port, broadcast, deflate, cert, key, maxMessage } = require('./options.js');
 
