@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -32,18 +33,33 @@ func TestChooseRefusesAnUnknownName(t *testing.T) {
 	}
 }
 
-func TestSettingsShareThePlainRunOfTheirWork(t *testing.T) {
-	groups := jobsOf([]setting{{Flags: "-a", Work: "connect"}, {Flags: "-b", Work: "connect"}, {Flags: "-a", Work: "idle"}, {Work: "echo-tls", Base: "echo-plain"}})
-	runs := 0
-	for _, g := range groups {
-		runs += len(g)
-	}
-	if len(groups) != 4 || runs != 7 {
-		t.Errorf("%v: %d groups of %d runs; want a plain run for connect, idle and echo-plain, and 4 others", groups, len(groups), runs)
-	}
-	for _, s := range tuning() {
+func TestEverySettingHasAControl(t *testing.T) {
+	list := withControls(tuning())
+	for _, s := range list {
 		if s.work().Name != s.Work || s.plain().work().Name == "" {
 			t.Errorf("%+v is of no work", s)
+		}
+		if !slices.Contains(list, s.plain()) {
+			t.Errorf("%+v has no control", s)
+		}
+	}
+}
+
+func TestAnEffectIsMoreThanChanceMakes(t *testing.T) {
+	control := []float64{0.92, 0.97, 1, 1.01, 1.03, 1.05}
+	for _, c := range []struct {
+		name   string
+		ratios []float64
+		want   bool
+	}{
+		{"all above the control", []float64{1.3, 1.31, 1.35, 1.36, 1.4, 1.6}, true},
+		{"all below the control", []float64{0.8, 0.81, 0.82, 0.83, 0.84, 0.85}, true},
+		{"a range with 1", []float64{0.7, 0.7, 0.7, 0.7, 0.7, 1.1}, false},
+		{"a median as the control has", []float64{0.91, 0.92, 0.93, 0.94, 0.95, 0.99}, false},
+		{"too few rounds", []float64{1.3, 1.31, 1.35}, false},
+	} {
+		if got := effect(c.ratios, control); got != c.want {
+			t.Errorf("%s: effect = %v", c.name, got)
 		}
 	}
 }

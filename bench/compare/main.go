@@ -7,10 +7,11 @@
 //	go run ./compare -rounds 1 -seconds 1 -servers limit,roost -works echo-64x16
 //	go run ./compare -redraw                          # tables and plots again
 //	go run ./compare -variant '--loops 2' -variant '--batch 64' -works echo-64x1
-//	go run ./compare -tune -seconds 1                 # the flags of docs/tuning.md: 5 minutes
+//	go run ./compare -tune -seconds 1                 # the flags of docs/tuning.md: 12 minutes
 //
 // It writes results.json, results.md and the plots to -out; of variants
-// variants.json and variants.md, of -tune tuning.json and tuning.md. It starts only
+// variants.json and variants.md, of -tune tuning.json and tuning.md, both with six
+// rounds at least and Roost beside itself for a control. It starts only
 // processes that it ends itself, and every run of the load has a time limit.
 package main
 
@@ -45,7 +46,7 @@ type options struct {
 func main() {
 	log.SetFlags(log.Ltime)
 	var o options
-	flag.IntVar(&o.rounds, "rounds", 3, "how often each server does each work; medians are reported")
+	flag.IntVar(&o.rounds, "rounds", 3, "how often each server does each work (flags: 6 at least); medians are reported")
 	flag.Float64Var(&o.seconds, "seconds", 3, "measured `seconds` of each run, after one of warm-up")
 	flag.StringVar(&o.servers, "servers", "all", "comma-separated `names`: "+strings.Join(names(servers()), ", "))
 	flag.StringVar(&o.works, "works", "all", "comma-separated `names`: "+strings.Join(workNames(), ", "))
@@ -114,6 +115,7 @@ func runSettings(ctx context.Context, o options, b builder, what []work) error {
 	if err := b.all(ctx, roost, what); err != nil {
 		return err
 	}
+	o.rounds = max(o.rounds, leastRounds)
 	r := measureSettings(ctx, o, list)
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err

@@ -14,8 +14,8 @@ import (
 	"github.com/roost-ws/roost/bench/internal/lab"
 )
 
-// A setting is Roost with more flags at one work, beside Roost without them in
-// the same round.
+// A setting is Roost with more flags at one work, beside Roost without them. One
+// without flags or base is a control: its ratios are what chance alone makes.
 type setting struct {
 	Flags string `json:"flags"`
 	Work  string `json:"work"`
@@ -31,8 +31,8 @@ func (s setting) plain() setting {
 	return setting{Work: s.Work, Cores: s.Cores}
 }
 
-// Settings are the results of settings: in each round a sample of a setting and
-// one of its plain.
+// Settings are the results of settings: in each round a sample of a setting and,
+// right before or after it, one of its plain, which it shares with no other.
 type Settings struct {
 	Date     string   `json:"date"`
 	Machine  string   `json:"machine"`
@@ -47,63 +47,53 @@ type trial struct {
 	With  []Sample `json:"with"`
 }
 
-// measureSettings runs every setting, and what it is compared with, once a round,
-// works one after another so that what is compared is near in time.
+// leastRounds of a setting without effect fall all on one side of 1 in 3 % of the
+// cases; three would in a quarter.
+const leastRounds = 6
+
+// measureSettings runs every setting next to its plain once a round, in turn the one
+// and the other first, so that a machine that slows down favours neither.
 func measureSettings(ctx context.Context, o options, list []setting) (r Settings) {
 	r.Date, r.Machine = time.Now().UTC().Format("2006-01-02 15:04 UTC"), lab.Machine(ctx)
-	r.Setup = fmt.Sprintf("server on core %s unless said otherwise, load on core %s, loopback; %d rounds of %g s after 1 s of warm-up",
+	r.Setup = fmt.Sprintf("server on core %s unless said otherwise, load on core %s, loopback; %d rounds of %g s after 1 s of warm-up, one of idle works",
 		o.serverCPU, o.loadCPU, o.rounds, o.seconds)
 	r.Revision = lab.Revision(filepath.Join(o.cache, "bin", "roost"))
-	for _, s := range list {
+	for _, s := range withControls(list) {
 		r.Trials = append(r.Trials, &trial{setting: s})
 	}
-	jobs := jobsOf(list)
 	port := 24000
 	for round := range o.rounds {
-		done := make(map[setting]Sample)
-		for _, group := range jobs {
-			if group[0].work().Idle && round > 0 {
+		for _, t := range r.Trials {
+			if t.work().Idle && round > 0 {
 				continue // bytes hardly differ from round to round
 			}
-			for i := range group {
-				job := group[(i+round)%len(group)]
+			var pair [2]Sample // plain, with
+			for i := range pair {
+				at := (i + round) % len(pair)
+				job := [...]setting{t.plain(), t.setting}[at]
 				port++
-				sample := job.run(ctx, o, port)
-				sample.Round = round
-				done[job] = sample
-				log.Printf("round %d/%d  %-12s %-22s %s", round+1, o.rounds, job.Work, job.Flags, sample)
+				pair[at] = job.run(ctx, o, port)
+				pair[at].Round = round
+				log.Printf("round %d/%d  %-12s %-22s %s", round+1, o.rounds, job.Work, job.Flags, pair[at])
 				if ctx.Err() != nil {
 					return r
 				}
 			}
-		}
-		for _, t := range r.Trials {
-			if with, ok := done[t.job()]; ok {
-				t.Plain, t.With = append(t.Plain, done[t.plain()]), append(t.With, with)
-			}
+			t.Plain, t.With = append(t.Plain, pair[0]), append(t.With, pair[1])
 		}
 	}
 	return r
 }
 
-// job is s without what only says how it is compared.
-func (s setting) job() setting { return setting{Flags: s.Flags, Work: s.Work, Cores: s.Cores} }
-
-// jobsOf are the runs of a round, those of one work and the same cores together.
-func jobsOf(list []setting) (groups [][]setting) {
-	add := func(s setting) {
-		i := slices.IndexFunc(groups, func(g []setting) bool { return g[0].Work == s.Work && g[0].Cores == s.Cores })
-		if i < 0 {
-			groups = append(groups, []setting{s})
-		} else if !slices.Contains(groups[i], s) {
-			groups[i] = append(groups[i], s)
+// withControls is list and before it a control of each thing it is compared with.
+func withControls(list []setting) []setting {
+	var controls []setting
+	for _, s := range list {
+		if p := s.plain(); !slices.Contains(controls, p) {
+			controls = append(controls, p)
 		}
 	}
-	for _, s := range list {
-		add(s.plain())
-		add(s.job())
-	}
-	return groups
+	return append(controls, list...)
 }
 
 func (s setting) run(ctx context.Context, o options, port int) Sample {
@@ -127,57 +117,4 @@ func (r *Settings) write(dir, name string) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, name+".md"), []byte(r.markdown()), 0o644)
-}
-
-func (r *Settings) markdown() string {
-	var md strings.Builder
-	md.WriteString("# Roost with other flags\n\n")
-	fmt.Fprintf(&md, "%s; %s; %s; Roost %s.\n\nEach beside Roost without the flags in the same round: the median of the rounds' ratios, and the least and "+
-		"the greatest. A range with 1 in it shows no effect. CPU is the server's, a message, delivery or connection; bytes are its own memory, an idle connection.\n\n",
-		r.Date, r.Machine, r.Setup, r.Revision)
-	lab.Head(&md, "flags", "work", "CPU", "p99", "bytes")
-	for _, t := range r.Trials {
-		what := t.Work
-		if t.Base != "" {
-			what += " against " + t.Base
-		}
-		if t.Cores != "" {
-			what += ", cores " + t.Cores
-		}
-		flags := "–"
-		if t.Flags != "" {
-			flags = "`" + t.Flags + "`"
-		}
-		lab.Row(&md, flags, what, t.ratio(cpu), t.ratio(p99), t.ratio(bytesEach))
-	}
-	for _, t := range r.Trials {
-		for _, s := range append(slices.Clone(t.With), t.Plain...) {
-			if s.Error != "" {
-				fmt.Fprintf(&md, "\nFailed: `%s`, %s, round %d: `%s`\n", t.Flags, t.Work, s.Round+1, strings.Join(strings.Fields(s.Error), " "))
-			}
-		}
-	}
-	return md.String()
-}
-
-// ratio is "median (least–greatest)" of the rounds that worked.
-func (t *trial) ratio(value func(Sample) float64) string {
-	var list []float64
-	for i, s := range t.With {
-		if p := t.Plain[i]; s.Error == "" && p.Error == "" && value(p) > 0 {
-			list = append(list, value(s)/value(p))
-		}
-	}
-	m, ok := lab.Median(list)
-	if !ok {
-		return "–"
-	}
-	return fmt.Sprintf("%.2f × (%.2f–%.2f)", m, slices.Min(list), slices.Max(list))
-}
-
-func p99(s Sample) float64 {
-	if s.Times == nil {
-		return 0
-	}
-	return s.Times.P99
 }
