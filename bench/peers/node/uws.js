@@ -5,6 +5,7 @@
 const uWS = require('uwebsockets');
 const { host, port, broadcast, deflate, cert, key, maxMessage } = require('./options.js');
 
+// Its compressor has no setting for the level: it is zlib's default, 6.
 const app = cert ? uWS.SSLApp({ cert_file_name: cert, key_file_name: key }) : uWS.App();
 app.ws('/*', {
   compression: deflate ? uWS.SHARED_COMPRESSOR : uWS.DISABLED,

@@ -4,7 +4,9 @@ const { readFileSync } = require('node:fs');
 const { createServer } = require('node:https');
 const { host, port, broadcast, deflate, cert, key, maxMessage } = require('./options.js');
 
-const options = { perMessageDeflate: deflate && { threshold: 0 }, maxPayload: maxMessage };
+// Level 1 as the others have it: zlib's default is 6.
+const perMessageDeflate = deflate && { threshold: 0, zlibDeflateOptions: { level: 1 } };
+const options = { perMessageDeflate, maxPayload: maxMessage };
 if (cert) {
   options.server = createServer({ cert: readFileSync(cert), key: readFileSync(key) });
   options.server.listen({ host, port, backlog: 4096 });
