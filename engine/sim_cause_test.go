@@ -2,6 +2,8 @@
 
 package engine
 
+import "time"
+
 // closed is told of the end of a descriptor: it needs a cause.
 func (w *world) closed(s *endpoint) {
 	p := s.peer
@@ -21,6 +23,14 @@ func (w *world) closed(s *endpoint) {
 
 // outOfTime wants a connection that ends for no other reason to be over a time limit.
 func (p *simPeer) outOfTime() {
+	if quiet, late := p.silent(); !late {
+		p.w.fail("peer %d: ended for no reason, %v after it was heard", p.id, quiet)
+	}
+	p.blame("time limit", p.opened && p.w.s.opts.PingInterval == 0)
+}
+
+// silent is how long the engine has heard nothing of p, and whether that is too long.
+func (p *simPeer) silent() (quiet time.Duration, late bool) {
 	quiet, o := p.w.clock-p.born, &p.w.s.opts
 	limit := o.HandshakeTimeout
 	if p.opened {
@@ -30,10 +40,7 @@ func (p *simPeer) outOfTime() {
 			limit = 2 * o.PingInterval
 		}
 	}
-	if limit == 0 || quiet < limit-slack {
-		p.w.fail("peer %d: ended for no reason, %v after it was heard", p.id, quiet)
-	}
-	p.blame("time limit", p.opened && o.PingInterval == 0)
+	return quiet, limit != 0 && quiet >= limit-slack
 }
 
 // notice looks whether the engine has begun to close by itself. Where there is an
@@ -51,7 +58,8 @@ func (w *world) inOrder(p *simPeer) {
 			return
 		}
 	}
-	if p.opened && p.c.is(flagKilled) && w.clock-p.causes[0].at < w.s.opts.CloseTimeout-slack {
+	// What p does to end it may still be on its way when its time is over.
+	if _, late := p.silent(); !late && p.opened && p.c.is(flagKilled) && w.clock-p.causes[0].at < w.s.opts.CloseTimeout-slack {
 		w.fail("peer %d: killed %v after closing began", p.id, w.clock-p.causes[0].at)
 	}
 }
