@@ -7,11 +7,16 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
+// echoTime is how long after the first signal others count as the same one:
+// timeout(1) signals its child and then the child's process group.
+const echoTime = 500 * time.Millisecond
+
 // untilInterrupted returns a context that the first SIGINT or SIGTERM ends. A
-// second one ends the process on the spot, with exit code 130. stop gives the
-// signals back.
+// second one, echoTime later or more, ends the process on the spot, with exit
+// code 130. stop gives the signals back.
 func untilInterrupted(parent context.Context, stderr io.Writer) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)
@@ -24,11 +29,18 @@ func untilInterrupted(parent context.Context, stderr io.Writer) (ctx context.Con
 		case <-over:
 			return
 		}
-		select {
-		case s := <-signals:
-			fmt.Fprintf(stderr, "roost: second %v, ending at once\n", s)
-			os.Exit(exitForced)
-		case <-over:
+		first := time.Now()
+		for {
+			select {
+			case s := <-signals:
+				if time.Since(first) < echoTime {
+					continue
+				}
+				fmt.Fprintf(stderr, "roost: second %v, ending at once\n", s)
+				os.Exit(exitForced)
+			case <-over:
+				return
+			}
 		}
 	}()
 	return ctx, func() {

@@ -3,10 +3,12 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 )
@@ -76,11 +78,45 @@ func TestSecondSignalExitsWith130(t *testing.T) {
 	t.Parallel()
 	p, url := startEcho(t, "--shutdown-timeout", "1h")
 	stubborn(t, url)
+	began := time.Now()
 	p.signal(t, syscall.SIGINT)
 	p.stderr.waitFor(t, "interrupt again")
-	p.signal(t, syscall.SIGINT)
+	p.signalUntilItEnds(t, syscall.SIGINT)
+	if took := time.Since(began); took < echoTime {
+		t.Errorf("ended %v after the first signal: none within %v of it may do that", took, echoTime)
+	}
 	if code := p.wait(t); code != exitForced {
 		t.Errorf("exit code %d, want %d", code, exitForced)
+	}
+}
+
+// signalUntilItEnds sends s as somebody who is impatient does: the first few may
+// come too soon after the one before to count.
+func (p *process) signalUntilItEnds(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	eventually(t, "the end", func() error {
+		if err := p.cmd.Process.Signal(s); err == nil {
+			return errors.New("still running")
+		}
+		return nil
+	})
+}
+
+// timeout(1) signals its child and then, with it, the child's process group.
+func TestASignalThatComesTwiceAtOnceIsOne(t *testing.T) {
+	t.Parallel()
+	p, url := startEcho(t, "--shutdown-timeout", "1h")
+	c := dialGorilla(t, url)
+	must(t, c.WriteMessage(websocket.TextMessage, []byte("here")))
+	_, _, err := c.ReadMessage()
+	must(t, err)
+	p.signal(t, syscall.SIGTERM)
+	p.signal(t, syscall.SIGINT) // of two that are the same the kernel may make one
+	if code := readClose(t, c); code != websocket.CloseGoingAway {
+		t.Errorf("close code %d, want %d", code, websocket.CloseGoingAway)
+	}
+	if code := p.wait(t); code != 0 {
+		t.Errorf("exit code %d, want 0:\n%s", code, p.stderr)
 	}
 }
 
