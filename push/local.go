@@ -28,18 +28,28 @@ type Local struct {
 // ErrNoLocal is FindLocal's answer when no such server runs here for this user.
 var ErrNoLocal = errors.New("push: no running server of this user found")
 
+// Path is the file that WriteLocal writes l to.
+func (l Local) Path() (string, error) {
+	port, err := portOf(l.URL)
+	if err != nil {
+		return "", err
+	}
+	dir, err := localDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, port+".json"), nil
+}
+
 // WriteLocal writes l to a file that only this user can read, named after the
 // port in l.URL, replacing one that an earlier server on that port left. remove
 // deletes the file; a server calls it when it ends.
 func WriteLocal(l Local) (remove func() error, err error) {
-	port, err := portOf(l.URL)
+	path, err := l.Path()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := localDir()
-	if err != nil {
-		return nil, err
-	}
+	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("push: make the folder for credentials: %w", err)
 	}
@@ -51,7 +61,6 @@ func WriteLocal(l Local) (remove func() error, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("push: encode credentials: %w", err)
 	}
-	path := filepath.Join(dir, port+".json")
 	if err := replaceFile(dir, path, text); err != nil {
 		return nil, fmt.Errorf("push: write credentials: %w", err)
 	}

@@ -35,12 +35,18 @@ func (s *serveCommand) check() error {
 const masked = "********************" // long enough for what it stands for
 
 // printSettings writes what holds after flags, environment and file, as YAML. What
-// is secret is masked.
-func printSettings(w io.Writer, f *pflag.FlagSet) error {
+// is secret is masked; what was not given, and is made up, is left out.
+func printSettings(w io.Writer, f *pflag.FlagSet, given map[string]string) error {
 	var b strings.Builder
 	f.VisitAll(func(f *pflag.Flag) {
-		if !f.Hidden && !slices.Contains([]string{"help", "config", "check-config"}, f.Name) {
+		switch {
+		case f.Hidden || slices.Contains([]string{"help", "config", "check-config"}, f.Name):
+		case !slices.Contains([]string{"key", "secret", "token"}, f.Name) || given[f.Name] != "":
 			fmt.Fprintf(&b, "%s: %s\n", f.Name, settingYAML(f))
+		case f.Name != "token" && given["apps"] != "" && given["key"] == "" && given["secret"] == "":
+			fmt.Fprintf(&b, "# %s: below apps\n", f.Name)
+		default:
+			fmt.Fprintf(&b, "# %s: made up at each start\n", f.Name)
 		}
 	})
 	_, err := io.WriteString(w, b.String())

@@ -70,6 +70,40 @@ func TestCheckConfigNamesThePlaceOfWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestCheckConfigSaysWhatIsMadeUp(t *testing.T) {
+	t.Parallel()
+	const made = ": made up at each start\n"
+	for _, c := range []struct {
+		args  []string
+		lines []string
+	}{
+		{nil, []string{"# key" + made, "# secret" + made, "# token" + made}},
+		{[]string{"--key", "demo"}, []string{"key: \"demo\"\n", "# secret" + made}},
+		{[]string{"--key", "demo", "--secret", "s"}, []string{"secret: \"" + masked + "\"\n"}},
+		{[]string{"--apps", `[{"id":"a","key":"k","secret":"s"}]`}, []string{"# key: below apps\n", "# secret: below apps\n"}},
+	} {
+		code, stdout, stderr := runRoost(t, nil, append([]string{"serve", "--check-config"}, c.args...)...)
+		for _, line := range c.lines {
+			if code != 0 || !strings.Contains("\n"+stdout, "\n"+line) {
+				t.Errorf("%q: exit code %d, not printed: %s\n%s%s", c.args, code, line, stdout, stderr)
+			}
+		}
+	}
+}
+
+func TestASecretThatIsSetAndEmptyIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"ROOST_KEY", "ROOST_SECRET", "ROOST_TOKEN"} {
+		code, stdout, stderr := runRoost(t, []string{name + "="}, "serve", "--check-config")
+		if code != exitUsage || stdout != "" || !strings.Contains(stderr, name+" is set, and empty") {
+			t.Errorf("%s: exit code %d: %s%s", name, code, stdout, stderr)
+		}
+	}
+	if code, _, stderr := runRoost(t, []string{"ROOST_SECRET="}, "serve", "--check-config", "--key", "k", "--secret", "s"); code != 0 {
+		t.Errorf("with --secret: exit code %d: %s", code, stderr)
+	}
+}
+
 func TestCheckConfigLeavesNothing(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()

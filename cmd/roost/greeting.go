@@ -16,6 +16,7 @@ type greeting struct {
 	addr    net.Addr
 	token   string
 	history string // where it is kept
+	left    string // the credentials file; empty when there is none
 	console func(base string) string
 }
 
@@ -41,6 +42,9 @@ func (g *greeting) local() push.Local {
 func (g *greeting) print(w io.Writer) error {
 	base := g.base()
 	console, secret := base+"/", "(shown on a terminal only)"
+	if g.left != "" {
+		secret = "(in " + g.left + ")"
+	}
 	if isTerminal(w) {
 		console, secret = g.console(base), g.app.Secret
 	}

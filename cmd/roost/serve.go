@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/roost-ws/roost/engine"
@@ -92,11 +93,15 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 	if err := checkAddr(s.listen.Addr); err != nil {
 		return err
 	}
+	given := texts(cmd.Flags())
+	if err := s.refuseEmpty(); err != nil {
+		return err
+	}
 	if s.dry {
 		if err := s.check(); err != nil {
 			return err
 		}
-		return printSettings(cmd.OutOrStdout(), cmd.Flags())
+		return printSettings(cmd.OutOrStdout(), cmd.Flags(), given)
 	}
 	return s.life.run(cmd, func(in *launch) (server, error) {
 		p, err := s.open(in)
@@ -111,6 +116,17 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 		}
 		return p, nil
 	})
+}
+
+// refuseEmpty keeps a server from making up what somebody meant to give it.
+func (s *serveCommand) refuseEmpty() error {
+	for name, value := range map[string]string{"key": s.push.App.Key, "secret": s.push.App.Secret, "token": s.push.Token} {
+		text, set := os.LookupEnv(envName(name))
+		if made := value == "" && (name == "token" || s.lists.apps == ""); made && set && text == "" {
+			return usagef("%s is set, and empty: give it a value, or unset it to have one made up at each start", envName(name))
+		}
+	}
+	return nil
 }
 
 // open starts what serve runs, from the inside out.
@@ -188,7 +204,8 @@ type pushServer struct {
 	engine   *engine.Engine
 	sockets  *engine.Server
 	spans    *tracing
-	forget   func() error // deletes the credentials file; nil when there is none
+	left     string       // the credentials file
+	forget   func() error // deletes it; nil when there is none
 }
 
 func (p *pushServer) conns() int { return int(p.engine.Stats().Conns) }
@@ -211,17 +228,22 @@ func (p *pushServer) release(ctx context.Context) error {
 func (p *pushServer) greeting() greeting {
 	return greeting{
 		app: p.command.push.App, scheme: p.command.tls.scheme("http"), addr: p.sockets.Addr(),
-		token: p.push.Token(), history: p.command.bus.history(), console: p.push.ConsoleURL,
+		token: p.push.Token(), history: p.command.bus.history(), left: p.left, console: p.push.ConsoleURL,
 	}
 }
 
 // leaveCredentials lets the commands of this user find the server.
 func (p *pushServer) leaveCredentials(log *slog.Logger) {
 	hello := p.greeting()
-	var err error
-	if p.forget, err = push.WriteLocal(hello.local()); err != nil {
+	local := hello.local()
+	forget, err := push.WriteLocal(local)
+	if err != nil {
+		p.forget, p.left = nil, ""
 		log.Warn("roost pub and roost sub won't find this server by themselves", "err", err)
+		return
 	}
+	p.forget = forget
+	p.left, _ = local.Path() // WriteLocal has just written there
 }
 
 // Shutdown tells clients to go to another server, waits for them to leave, and

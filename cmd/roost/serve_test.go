@@ -76,6 +76,9 @@ func TestSecretsAreNeitherInLogsNorInOutputThatIsNoTerminal(t *testing.T) {
 	}
 	stdout, err := io.ReadAll(p.stdout)
 	must(t, err)
+	if !strings.Contains(string(stdout), filepath.Join("roost", url[strings.LastIndex(url, ":")+1:]+".json")) {
+		t.Errorf("stdout does not say where the secret can be read:\n%s", stdout)
+	}
 	for _, s := range []string{secret, token} {
 		if strings.Contains(string(stdout), s) || strings.Contains(p.stderr.String(), s) {
 			t.Errorf("%s was written:\n%s\n%s", s, stdout, p.stderr)
