@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -15,9 +16,13 @@ import (
 // appLists are the settings that are lists of objects. In a settings file they
 // are YAML, on the command line and in the environment JSON. They hold secrets,
 // so they are read late, where an error does not quote them.
-type appLists struct{ apps, channels, webhooks string }
+type appLists struct {
+	apps, channels, webhooks string
+	flags                    *pflag.FlagSet // know where the lists come from
+}
 
 func (l *appLists) register(f *pflag.FlagSet) {
+	l.flags = f
 	f.StringVar(&l.apps, "apps", "", "several apps as a `list` of {id, key, secret, …}, best in the settings file")
 	f.StringVar(&l.channels, "channels", "", "a `list` of {match, history: {count, age}, slow: {policy, max_behind}} for the app of --key; the first that matches holds, but presence channels always disconnect the slow")
 	f.StringVar(&l.webhooks, "webhooks", "", "a `list` of {url, events, prefix, headers} for the app of --key")
@@ -33,23 +38,27 @@ type appEntry struct {
 // says what was made up before.
 func (l *appLists) apply(o *push.Options, made kept) error {
 	var entries []appEntry
-	if err := readList("apps", appsExample, l.apps, &entries); err != nil {
+	apps := whereSet(l.flags, "apps")
+	if err := readList(apps, appsExample, l.apps, &entries); err != nil {
 		return err
 	}
-	for _, e := range entries {
+	for i, e := range entries {
 		if e.AuthTimeout != "" {
 			d, err := time.ParseDuration(e.AuthTimeout)
 			if err != nil || d < 0 {
-				return fmt.Errorf("--apps: auth_timeout of app %q is not a duration; write it like 30s", e.ID)
+				return fmt.Errorf("%s, entry %d: auth_timeout of app %q is not a duration; write it like 30s", apps, i+1, e.ID)
 			}
 			e.App.AuthTimeout = d
 		}
+		if err := (push.Options{Apps: []push.App{e.App}}).Check(); err != nil {
+			return fmt.Errorf("%s, entry %d: %s", apps, i+1, strings.TrimPrefix(err.Error(), "push: "))
+		}
 		o.Apps = append(o.Apps, e.App)
 	}
-	if err := readList("channels", channelsExample, l.channels, &o.App.Channels); err != nil {
+	if err := readList(whereSet(l.flags, "channels"), channelsExample, l.channels, &o.App.Channels); err != nil {
 		return err
 	}
-	if err := readList("webhooks", webhooksExample, l.webhooks, &o.App.Webhooks); err != nil {
+	if err := readList(whereSet(l.flags, "webhooks"), webhooksExample, l.webhooks, &o.App.Webhooks); err != nil {
 		return err
 	}
 	if len(o.Apps) > 0 && o.App.Key == "" && o.App.Secret == "" {
@@ -72,23 +81,49 @@ const (
 	webhooksExample = `[{"url":"https://example.org/hook","events":["channel_occupied"]}]`
 )
 
-// readList reads JSON strictly: a misspelt field must not pass.
-func readList[T any](flag, example, text string, into *[]T) error {
+// readList reads JSON strictly: a misspelt field must not pass. where is the list's place.
+func readList[T any](where, example, text string, into *[]T) error {
 	if text == "" {
 		return nil
 	}
 	var entries []json.RawMessage
 	if err := json.Unmarshal([]byte(text), &entries); err != nil {
-		return fmt.Errorf("--%s is no list: %w; write it like %s", flag, err, example)
+		return fmt.Errorf("%s is no list: %w; write it like %s", where, err, example)
 	}
 	for i, entry := range entries {
 		var v T
 		d := json.NewDecoder(bytes.NewReader(entry))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&v); err != nil {
-			return fmt.Errorf("--%s, entry %d: %s; write it like %s", flag, i+1, strings.TrimPrefix(err.Error(), "json: "), example)
+			return fmt.Errorf("%s, entry %d: %s; %swrite it like %s", where, i+1, strings.TrimPrefix(err.Error(), "json: "), fieldMeant(err, reflect.TypeFor[T]()), example)
 		}
 		*into = append(*into, v)
 	}
 	return nil
+}
+
+// fieldMeant guesses what an unknown field of t should have been: "did you mean client_events? Else ".
+func fieldMeant(err error, t reflect.Type) string {
+	_, name, unknown := strings.Cut(err.Error(), "unknown field ")
+	if near := nearest(strings.Trim(name, `"`), fieldNames(t)); unknown && near != "" {
+		return "did you mean " + near + "? Else "
+	}
+	return ""
+}
+
+// fieldNames are those that JSON has for t and what is in it.
+func fieldNames(t reflect.Type) (names []string) {
+	for t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	for f := range t.Fields() {
+		if name := f.Tag.Get("json"); name != "" && name != "-" {
+			names = append(names, name)
+		}
+		names = append(names, fieldNames(f.Type)...)
+	}
+	return names
 }

@@ -48,12 +48,13 @@ func TestCheckConfigNamesThePlaceOfWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	_, key := writePair(t, t.TempDir(), 1)
 	for text, says := range map[string]string{
-		"addr: 127.0.0.1:0\nmax-payload: huge\n":            `roost.yaml:2: max-payload "huge": not a whole number`,
-		"addr: 127.0.0.1\n":                                 "host:port",
-		"max-conn: 1\n":                                     "unknown key max-conn (line 1)",
-		"bus: rabbit\n":                                     `--bus "rabbit" is unknown`,
-		"apps: [{id: a, key: k}]\n":                         "app a has no secret",
-		"apps: [{id: a, key: k, secret: s, limit: {}}]\n":   `unknown field "limit"`,
+		"addr: 127.0.0.1:0\nmax-payload: huge\n": `roost.yaml:2: max-payload "huge": not a whole number`,
+		"addr: 127.0.0.1\n":                      "host:port",
+		"max-conn: 1\n":                          "unknown key max-conn (line 1)",
+		"bus: rabbit\n":                          `--bus "rabbit" is unknown`,
+		"apps: [{id: a, key: k}]\n":              "roost.yaml:1: apps, entry 1: app a has no secret",
+		"addr: 127.0.0.1:0\napps:\n  - {id: a, key: k, secret: s}\n  - {id: b, key: l, secret: t, client-events: true}\n": `roost.yaml:2: apps, entry 2: unknown field "client-events"; did you mean client_events?`,
+		"apps: [{id: a, key: k, secret: s, limit: {}}]\n":                                                                 `unknown field "limit"`,
 		"token: short\n":                                    "needs 16",
 		"activity-timeout: 10ms\n":                          "must be 1 s or more",
 		"tls-cert: " + key + "\ntls-key: " + key + "\n":     "--tls-cert " + key,

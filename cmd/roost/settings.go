@@ -88,7 +88,19 @@ func applySetting(cmd *cobra.Command, f *pflag.Flag, where string, value any) er
 		}
 		return usageError{refused(where, text, f, err)}
 	}
-	return nil
+	return cmd.Flags().SetAnnotation(f.Name, setAt, []string{where})
+}
+
+// setAt annotates a flag with the place that set it when the command line did not.
+const setAt = "set-at"
+
+// whereSet is what a refusal of a flag's value names: the line of the settings file,
+// the environment variable, or the flag.
+func whereSet(f *pflag.FlagSet, name string) string {
+	if f != nil && f.Lookup(name) != nil && len(f.Lookup(name).Annotations[setAt]) == 1 {
+		return f.Lookup(name).Annotations[setAt][0]
+	}
+	return "--" + name
 }
 
 // loadFile reads the settings file and refuses keys that no command has: one
