@@ -57,11 +57,30 @@ func (b *busSettings) exclusive() bool { return b.bus == "embedded" }
 
 // check is the part of open's error that the settings alone decide.
 func (b *busSettings) check() error {
-	if b.bus == "memory" || b.bus == "embedded" || strings.HasPrefix(b.bus, "nats://") || strings.HasPrefix(b.bus, "tls://") {
+	if b.bus == "memory" || b.bus == "embedded" {
 		return nil
+	}
+	if strings.HasPrefix(b.bus, "nats://") || strings.HasPrefix(b.bus, "tls://") {
+		return checkServers(b.bus)
 	}
 	_, place, _ := strings.Cut(b.bus, "@") // what is before it may hold a password
 	return usageError{fmt.Errorf("--bus %q is unknown, give embedded, memory or nats://host:port", cmp.Or(place, b.bus))}
+}
+
+// checkServers refuses NATS servers without a host, which the client would take for
+// this machine.
+func checkServers(list string) error {
+	for i, server := range strings.Split(list, ",") {
+		_, rest, found := strings.Cut(server, "://")
+		if !found {
+			rest = server
+		}
+		host := rest[strings.LastIndex(rest, "@")+1:] // what is before it may hold a password
+		if host == "" || strings.ContainsAny(host[:1], ":/") {
+			return usagef("--bus: server %d has no host (%q), give nats://host:port", i+1, host)
+		}
+	}
+	return nil
 }
 
 func (b *busSettings) open(log *slog.Logger) (closingBus, error) {

@@ -62,6 +62,10 @@ func TestCheckConfigNamesThePlaceOfWhatIsWrong(t *testing.T) {
 		"channels: [{match: '['}]\nkey: k\nsecret: s\n":     `pattern "[" can't be read`,
 		"webhooks: [{url: 'ftp://h'}]\nkey: k\nsecret: s\n": `webhook URL "ftp://h"`,
 		"key: 'no spaces'\n":                                `app key "no spaces"`,
+		"memory-limit: 1\n":                                 "16MiB or more",
+		"bus: nats://\n":                                    "server 1 has no host",
+		"bus: 'nats://h:4222,nats://:4222'\n":               "server 2 has no host",
+		"---\naddr: :0\n---\nmax-conns: 1\n":                "roost.yaml:4: a second YAML document",
 		"max-channels: 0\n":                                 `max-channels "0": out of range`,
 	} {
 		code, stdout, stderr := runRoost(t, nil, "serve", "--config", settingsFile(t, text), "--check-config")
@@ -102,6 +106,26 @@ func TestASecretThatIsSetAndEmptyIsRefused(t *testing.T) {
 	}
 	if code, _, stderr := runRoost(t, []string{"ROOST_SECRET="}, "serve", "--check-config", "--key", "k", "--secret", "s"); code != 0 {
 		t.Errorf("with --secret: exit code %d: %s", code, stderr)
+	}
+}
+
+func TestCheckConfigWarnsOfWhatCannotHold(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		args, env []string
+		says      string // empty: nothing
+	}{
+		{[]string{"--drain-window", "20s", "--shutdown-timeout", "5s"}, nil, "--shutdown-timeout (5s) is not longer than --drain-delay (0s) and --drain-window (20s)"},
+		{[]string{"--channels", `[{"match":"a","history":{"count":1000000}}]`}, nil, `history of "a" is 1000000 events`},
+		{[]string{"--channels", `[{"match":"a","history":{"count":1,"age":"10000h"}}]`}, nil, "raise --bus-history and --bus-history-age"},
+		{[]string{"--channels", `[{"match":"a","history":{"count":1000000}}]`, "--bus", "memory"}, nil, ""},
+		{nil, []string{"ROOST_MAX_CONN=1"}, "ROOST_MAX_CONN is no setting of any command, and ignored; did you mean ROOST_MAX_CONNS?"},
+		{nil, []string{"ROOST_APP_SECRET=x", "ROOST_AGENTS_TOKEN=x", "ROOST_PORT=tcp://10.0.0.1:80", "ROOST_SERVICE_HOST=10.0.0.1"}, ""},
+	} {
+		code, stdout, stderr := runRoost(t, c.env, append([]string{"serve", "--check-config"}, c.args...)...)
+		if code != 0 || stdout == "" || !strings.Contains(stderr, c.says) || c.says == "" && stderr != "" {
+			t.Errorf("%q %q: exit code %d, want 0 and %q:\n%s", c.env, c.args, code, c.says, stderr)
+		}
 	}
 }
 

@@ -45,7 +45,7 @@ text, binary as binary. It is as lean as a server on the engine can be.`,
 }
 
 func (e *echoCommand) run(cmd *cobra.Command) error {
-	if err := checkAddr(e.options.Addr); err != nil {
+	if err := errors.Join(checkAddr(e.options.Addr), e.life.check()); err != nil {
 		return err
 	}
 	if !cmd.Flags().Changed("max-outbox") {

@@ -28,9 +28,19 @@ type life struct {
 func (l *life) register(f *pflag.FlagSet) {
 	duration(f, &l.grace, "shutdown-timeout", 10*time.Second, time.Hour, "how long connections may take to close after the first SIGINT or SIGTERM")
 	count(f, &l.gcPercent, "gc-percent", 100, -1, 10000, "heap growth that starts a garbage collection, -1 for never (as GOGC)")
-	size(f, &l.memoryLimit, "memory-limit", 0, 0, 1<<50, "memory at which the garbage collector works harder, 0 for no limit (as GOMEMLIMIT)")
+	size(f, &l.memoryLimit, "memory-limit", 0, 0, 1<<50, "memory at which the garbage collector works harder, 16MiB or more, 0 for no limit (as GOMEMLIMIT)")
 	f.StringVar(&l.pprof, "pprof", "", "serve net/http/pprof on this loopback `host:port`")
 	_ = f.MarkHidden("pprof") // fails only for a flag that is not there
+}
+
+// leastMemory is about what a server without connections takes.
+const leastMemory = 16 << 20
+
+func (l *life) check() error {
+	if l.memoryLimit > 0 && l.memoryLimit < leastMemory {
+		return usagef("--memory-limit %q: the collector would never rest; give %s or more, or 0 for no limit", sizeText(l.memoryLimit), sizeText(leastMemory))
+	}
+	return nil
 }
 
 // server is what a server command runs until a signal comes.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/roost-ws/roost/engine"
@@ -94,12 +93,15 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 		return err
 	}
 	given := texts(cmd.Flags())
-	if err := s.refuseEmpty(); err != nil {
+	if err := errors.Join(s.refuseEmpty(), s.life.check()); err != nil {
 		return err
 	}
 	if s.dry {
 		if err := s.check(); err != nil {
 			return err
+		}
+		for _, doubt := range s.doubts(cmd.Root()) {
+			fmt.Fprintf(cmd.ErrOrStderr(), "roost: warning: %s\n", doubt)
 		}
 		return printSettings(cmd.OutOrStdout(), cmd.Flags(), given)
 	}
@@ -107,6 +109,9 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 		p, err := s.open(in)
 		if err != nil {
 			return nil, err
+		}
+		for _, doubt := range s.doubts(cmd.Root()) {
+			in.log.Warn(doubt)
 		}
 		p.settings = texts(cmd.Flags())
 		p.leaveCredentials(in.log)
@@ -116,17 +121,6 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 		}
 		return p, nil
 	})
-}
-
-// refuseEmpty keeps a server from making up what somebody meant to give it.
-func (s *serveCommand) refuseEmpty() error {
-	for name, value := range map[string]string{"key": s.push.App.Key, "secret": s.push.App.Secret, "token": s.push.Token} {
-		text, set := os.LookupEnv(envName(name))
-		if made := value == "" && (name == "token" || s.lists.apps == ""); made && set && text == "" {
-			return usagef("%s is set, and empty: give it a value, or unset it to have one made up at each start", envName(name))
-		}
-	}
-	return nil
 }
 
 // open starts what serve runs, from the inside out.

@@ -114,6 +114,9 @@ func loadFile(path string, root *cobra.Command) (*koanf.Koanf, error) {
 	if err != nil {
 		return nil, fmt.Errorf("settings file: %w", err)
 	}
+	if n := secondDocument(text); n > 0 {
+		return nil, fmt.Errorf("settings file %s:%d: a second YAML document begins, which nothing reads: keep all settings in one", path, n)
+	}
 	if err := k.Load(rawbytes.Provider(text), yaml.Parser()); err != nil {
 		return nil, fmt.Errorf("settings file %s: %w", path, err)
 	}
@@ -138,6 +141,29 @@ func loadFile(path string, root *cobra.Command) (*koanf.Koanf, error) {
 		return nil, fmt.Errorf("settings file %s: unknown key %s; a key is a long flag's name without the dashes", path, strings.Join(unknown, ", "))
 	}
 	return k, nil
+}
+
+// secondDocument finds the line on which a second document has something to say, 0
+// when there is none. A line that begins with --- or ... is nothing but a marker,
+// wherever it stands.
+func secondDocument(text []byte) int {
+	n, content, ended := 0, false, false
+	for line := range strings.Lines(string(text)) {
+		n++
+		line = strings.TrimRight(line, " \t\r\n")
+		first, rest, _ := strings.Cut(line, " ")
+		if first == "---" || first == "..." {
+			ended, line = content, strings.TrimSpace(rest)
+		}
+		switch blank := strings.TrimSpace(line); {
+		case blank == "" || blank[0] == '#' || !content && blank[0] == '%':
+		case ended:
+			return n
+		default:
+			content = true
+		}
+	}
+	return 0
 }
 
 // place is where a file sets key: "roost.yaml:3: max-conns".
