@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -62,7 +63,8 @@ func (l *life) run(cmd *cobra.Command, start func(*launch) (server, error)) erro
 		return err
 	}
 	outliveReaders()
-	ctx, giveBack := untilInterrupted(cmd.Context(), cmd.ErrOrStderr())
+	notices := newNotices(cmd, log)
+	ctx, giveBack := untilInterrupted(cmd.Context(), notices)
 	defer giveBack()
 	asked := make(chan os.Signal, 1) // more of them ask for the same
 	signal.Notify(asked, syscall.SIGHUP)
@@ -79,7 +81,7 @@ func (l *life) run(cmd *cobra.Command, start func(*launch) (server, error)) erro
 	if err != nil {
 		return err
 	}
-	return l.serve(ctx, cmd, s, asked, manager{log})
+	return l.serve(ctx, notices, s, asked, manager{log})
 }
 
 // begin takes over what the process before this one, or the service manager, left
@@ -105,7 +107,7 @@ func (l *life) begin(log *slog.Logger, start func(*launch) (server, error)) (ser
 }
 
 // serve does what signals ask for until ctx ends.
-func (l *life) serve(ctx context.Context, cmd *cobra.Command, s server, asked <-chan os.Signal, m manager) error {
+func (l *life) serve(ctx context.Context, notices io.Writer, s server, asked <-chan os.Signal, m manager) error {
 	living, dies := context.WithCancel(context.Background())
 	defer dies()
 	m.watchdog(living)
@@ -113,7 +115,7 @@ func (l *life) serve(ctx context.Context, cmd *cobra.Command, s server, asked <-
 		select {
 		case <-ctx.Done():
 			m.stopping()
-			return l.shutdown(cmd, s)
+			return l.shutdown(notices, s)
 		case sig := <-asked:
 			if sig == syscall.SIGHUP {
 				m.reloading()
@@ -126,7 +128,7 @@ func (l *life) serve(ctx context.Context, cmd *cobra.Command, s server, asked <-
 			m.log.Info("starting the process that takes over")
 			pid, err := l.handOver(ctx, s)
 			if errors.Is(err, errNoWayBack) {
-				return errors.Join(fmt.Errorf("hand-over: %w", err), l.shutdown(cmd, s))
+				return errors.Join(fmt.Errorf("hand-over: %w", err), l.shutdown(notices, s))
 			}
 			if err != nil {
 				m.log.Error("no process takes over: this one goes on", "err", err)
@@ -135,7 +137,7 @@ func (l *life) serve(ctx context.Context, cmd *cobra.Command, s server, asked <-
 			m.succeeded(pid)
 			m.log.Info("another process serves now", "pid", pid)
 			settle(ctx, s.listener())
-			return l.shutdown(cmd, s)
+			return l.shutdown(notices, s)
 		}
 	}
 }
@@ -149,8 +151,8 @@ func (l *life) limitMemory(cmd *cobra.Command) {
 	}
 }
 
-func (l *life) shutdown(cmd *cobra.Command, s server) error {
-	fmt.Fprintf(cmd.ErrOrStderr(), "roost: closing %d connections, at most %v; interrupt again to end at once\n", s.conns(), l.grace)
+func (l *life) shutdown(notices io.Writer, s server) error {
+	fmt.Fprintf(notices, "roost: closing %d connections, at most %v; interrupt again to end at once\n", s.conns(), l.grace)
 	ctx, cancel := context.WithTimeout(context.Background(), l.grace)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -22,6 +24,29 @@ func registerLogFlags(f *pflag.FlagSet) {
 	}, "log-format", "how log lines are written")
 }
 
+// logsJSON reports whether stderr is to hold nothing but JSON.
+func logsJSON(cmd *cobra.Command) bool {
+	f := cmd.Flag("log-format")
+	return f != nil && f.Value.String() == "json"
+}
+
+// newNotices is where a server's lines for whoever started it go: stderr as they
+// are, or the log, when what reads stderr expects JSON.
+func newNotices(cmd *cobra.Command, log *slog.Logger) io.Writer {
+	if logsJSON(cmd) {
+		return logLines{log}
+	}
+	return cmd.ErrOrStderr()
+}
+
+// logLines logs each Write, which is one line.
+type logLines struct{ log *slog.Logger }
+
+func (l logLines) Write(line []byte) (int, error) {
+	l.log.Info(strings.TrimPrefix(strings.TrimSpace(string(line)), "roost: "))
+	return len(line), nil
+}
+
 // newLogger makes the logger that the command's flags ask for. It writes to
 // stderr, so that stdout holds only what the command prints. Lines that repeat are
 // sampled.
@@ -31,7 +56,7 @@ func newLogger(cmd *cobra.Command) (*slog.Logger, error) {
 		return nil, err
 	}
 	o := &slog.HandlerOptions{Level: level}
-	if cmd.Flag("log-format").Value.String() == "json" {
+	if logsJSON(cmd) {
 		return slog.New(newSampler(slog.NewJSONHandler(cmd.ErrOrStderr(), o))), nil
 	}
 	return slog.New(newSampler(slog.NewTextHandler(cmd.ErrOrStderr(), o))), nil

@@ -20,9 +20,15 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(stderr, "roost: %v\n", err)
 	refuseHandover(err)
 	code := exitCode(err)
+	if logsJSON(cmd) {
+		if log, unknown := newLogger(cmd); unknown == nil {
+			log.Error(err.Error())
+			return code
+		}
+	}
+	fmt.Fprintf(stderr, "roost: %v\n", err)
 	if code == exitUsage {
 		fmt.Fprintf(stderr, "Usage: %s\nRun '%s --help' for more.\n", cmd.UseLine(), cmd.CommandPath())
 	}

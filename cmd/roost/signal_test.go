@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"net"
 	"strings"
@@ -130,6 +131,28 @@ func TestShutdownEndsAtItsDeadline(t *testing.T) {
 	}
 	if !strings.Contains(p.stderr.String(), "--shutdown-timeout (50ms)") {
 		t.Errorf("no remedy:\n%s", p.stderr)
+	}
+}
+
+func TestWithJSONLogsStderrHoldsNothingElse(t *testing.T) {
+	t.Parallel()
+	p, url := startEcho(t, "--shutdown-timeout", "1h", "--log-format", "json")
+	stubborn(t, url)
+	p.signal(t, syscall.SIGINT)
+	p.stderr.waitFor(t, "interrupt again")
+	p.signalUntilItEnds(t, syscall.SIGINT)
+	p.wait(t)
+	_, _, failed := runRoost(t, nil, "echo", "--log-format", "json", "--addr", "192.0.2.1:1")
+	all := p.stderr.String() + failed
+	for _, part := range []string{"closing 1 connections", "ending at once", "192.0.2.1:1"} {
+		if !strings.Contains(all, part) {
+			t.Errorf("%q was not said:\n%s", part, all)
+		}
+	}
+	for line := range strings.Lines(all) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("not JSON: %s", line)
+		}
 	}
 }
 
