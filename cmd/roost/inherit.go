@@ -58,6 +58,18 @@ func (l *launch) explain(addr string, err error) error {
 	return explainListen(addr, "--addr", err)
 }
 
+// holder says who is on addr, when somebody is and this process would open it.
+func (l *launch) holder(addr string) error {
+	if len(l.fds) > 0 {
+		return nil
+	}
+	probe, err := net.Listen("tcp", addr)
+	if err != nil {
+		return l.explain(addr, err)
+	}
+	return probe.Close()
+}
+
 // tell says that an inherited address prevails over the one configured.
 func (l *launch) tell(configured string, actual net.Addr) {
 	if len(l.fds) > 0 {

@@ -148,6 +148,9 @@ func (s *serveCommand) open(in *launch) (*pushServer, error) {
 	s.listen.Engine = eng
 	bus, err := s.openBus(in)
 	if err != nil {
+		if s.bus.exclusive() && !s.listen.ReusePort {
+			err = errors.Join(in.holder(s.listen.Addr), err) // most likely the same process has both
+		}
 		return nil, errors.Join(err, eng.Close())
 	}
 	s.push.Bus = bus

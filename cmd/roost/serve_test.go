@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -116,6 +117,25 @@ func TestServeRefusesABadAppWithUsageError(t *testing.T) {
 	} {
 		if code, _, stderr := runRoost(t, nil, args...); code != exitUsage || !strings.Contains(stderr, args[2]) && !strings.Contains(stderr, "16") {
 			t.Errorf("%q: exit code %d: %s", args, code, stderr)
+		}
+	}
+}
+
+func TestASecondServeIsToldWhoHasThePortAndTheFolder(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	p, url, env := startServe(t, "--data", folder)
+	code, _, stderr := runRoost(t, env, "serve", "--addr", strings.TrimPrefix(url, "http://"), "--data", folder)
+	if code != exitFailure {
+		t.Errorf("exit code %d, want %d", code, exitFailure)
+	}
+	holder := "process " + strconv.Itoa(p.cmd.Process.Pid)
+	if _, err := os.Stat("/proc/net/tcp"); err != nil {
+		holder = "another process"
+	}
+	for _, part := range []string{holder, "--addr", folder, "--data"} {
+		if !strings.Contains(stderr, part) {
+			t.Errorf("stderr lacks %q:\n%s", part, stderr)
 		}
 	}
 }
