@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/roost-ws/roost/push"
 	"github.com/spf13/cobra"
@@ -66,4 +68,18 @@ func unknownVariables(root *cobra.Command, environ []string) (all []string) {
 		all = append(all, name+" is no setting of any command, and ignored"+hint)
 	}
 	return all
+}
+
+// foresee warns of a drain that can't tell everybody in time.
+func (p *pushServer) foresee(ctx context.Context) {
+	end, bounded := ctx.Deadline()
+	o, conns := p.command.push, p.conns()
+	if o.DrainRate == 0 || !bounded {
+		return
+	}
+	left := max(0, time.Until(end)-o.DrainDelay)
+	if reached := int(left.Seconds() * float64(o.DrainRate)); reached < conns {
+		o.Logger.Warn("--drain-rate is too slow for --shutdown-timeout: whoever is not told by then is closed with 1001; raise either",
+			"drain-rate", o.DrainRate, "shutdown-timeout", p.command.life.grace, "connections", conns, "told", reached)
+	}
 }

@@ -246,6 +246,7 @@ func (p *pushServer) leaveCredentials(log *slog.Logger) {
 // Shutdown tells clients to go to another server, waits for them to leave, and
 // ends whoever is left when ctx does.
 func (p *pushServer) Shutdown(ctx context.Context) error {
+	p.foresee(ctx)
 	var errs []error
 	if err := p.push.Drain(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("drain: %w", err))

@@ -139,3 +139,14 @@ func TestASecondServeIsToldWhoHasThePortAndTheFolder(t *testing.T) {
 		}
 	}
 }
+
+func TestADrainThatCannotReachEverybodyIsSaidAtItsStart(t *testing.T) {
+	t.Parallel()
+	p, url, _ := startServe(t, "--key", "k", "--secret", "s", "--bus", "memory", "--drain-rate", "1", "--shutdown-timeout", "2s")
+	for range 5 {
+		dialGorilla(t, "ws"+strings.TrimPrefix(url, "http")+"/app/k?protocol=7")
+	}
+	p.signal(t, syscall.SIGTERM)
+	p.stderr.waitFor(t, "--drain-rate is too slow for --shutdown-timeout")
+	p.stderr.waitFor(t, "drain-rate=1 shutdown-timeout=2s connections=5 told=1")
+}
