@@ -55,7 +55,7 @@ func TestCheckConfigNamesThePlaceOfWhatIsWrong(t *testing.T) {
 		"apps: [{id: a, key: k}]\n":              "roost.yaml:1: apps, entry 1: app a has no secret",
 		"addr: 127.0.0.1:0\napps:\n  - {id: a, key: k, secret: s}\n  - {id: b, key: l, secret: t, client-events: true}\n": `roost.yaml:2: apps, entry 2: unknown field "client-events"; did you mean client_events?`,
 		"apps: [{id: a, key: k, secret: s, limit: {}}]\n":                                                                 `unknown field "limit"`,
-		"token: short\n":                                    "needs 16",
+		"token: short\n":                                    "roost.yaml:1: token: the console's token has 5 characters and needs 16",
 		"activity-timeout: 10ms\n":                          "must be 1 s or more",
 		"tls-cert: " + key + "\ntls-key: " + key + "\n":     "--tls-cert " + key,
 		"tls-cert: /nowhere\ntls-key: /nowhere\n":           "stat /nowhere",

@@ -77,7 +77,18 @@ func TestWithoutDockerDoesWhatTheDockerfileDoes(t *testing.T) {
 
 func TestTheMigratedSettingsAreGood(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../docs/migrating.md")
+	checkFirstSettings(t, "../../docs/migrating.md")
+}
+
+func TestTheFleetsSettingsAreGood(t *testing.T) {
+	t.Parallel()
+	checkFirstSettings(t, "../../docs/fleet.md")
+}
+
+// checkFirstSettings has --check-config read the first settings file of a page.
+func checkFirstSettings(t *testing.T, path string) {
+	t.Helper()
+	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +97,7 @@ func TestTheMigratedSettingsAreGood(t *testing.T) {
 	if !ok {
 		t.Fatal("the page has no settings")
 	}
-	if code, stdout, stderr := runRoost(t, nil, "serve", "--config", settingsFile(t, yaml), "--check-config"); code != 0 {
+	if code, stdout, stderr := runRoost(t, nil, "serve", "--config", settingsFile(t, yaml), "--check-config"); code != 0 || stderr != "" {
 		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 	}
 }

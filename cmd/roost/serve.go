@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/roost-ws/roost/engine"
@@ -69,7 +70,7 @@ func registerPushFlags(f *pflag.FlagSet, o *push.Options) {
 	f.StringVar(&o.App.ID, "app-id", "1", "app id, in the path of the HTTP API")
 	f.StringVar(&o.App.Key, "key", "", "app key, which clients connect with; made up if not given")
 	f.StringVar(&o.App.Secret, "secret", "", "app secret, best given as ROOST_SECRET; made up if not given")
-	f.StringVar(&o.Token, "token", "", "token of the console, best given as ROOST_TOKEN; made up if not given")
+	f.StringVar(&o.Token, "token", "", "token of the console, 16 characters or more, best given as ROOST_TOKEN; made up if not given")
 	f.StringSliceVar(&o.AllowedOrigins, "allowed-origin", nil, "`origin` of browsers that may connect; may be repeated; none means any")
 	f.StringSliceVar(&o.Hosts, "host", nil, "host `name` that the console may be opened under, beside localhost and IP addresses")
 	duration(f, &o.ActivityTimeout, "activity-timeout", 120*time.Second, time.Hour, "silence after which either side pings")
@@ -170,6 +171,11 @@ func (s *serveCommand) open(in *launch) (*pushServer, error) {
 func (s *serveCommand) complete(made kept) error {
 	if err := s.lists.apply(&s.push, made); err != nil {
 		return usageError{err}
+	}
+	if s.push.Token != "" {
+		if err := (push.Options{App: push.RandomApp(), Token: s.push.Token}).Check(); err != nil {
+			return usagef("%s: %s", whereSet(s.lists.flags, "token"), strings.TrimPrefix(err.Error(), "push: "))
+		}
 	}
 	s.push.MaxMessage = int(s.listen.MaxPayload)
 	if err := s.push.Check(); err != nil {
