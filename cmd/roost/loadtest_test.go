@@ -140,7 +140,7 @@ func TestLoadtestUsageErrorsExitWith2(t *testing.T) {
 		says string
 	}{
 		{[]string{"idel", url}, `no command "idel"; did you mean idle?`},
-		{[]string{"idle"}, "1 arg"},
+		{[]string{"idle"}, "idle: URL is missing"},
 		{[]string{"idle", "http://127.0.0.1/"}, "try ws://127.0.0.1/"},
 		{[]string{"idle", "127.0.0.1:8080/x"}, "try ws://127.0.0.1:8080/x"},
 		{[]string{"idle", "ftp://127.0.0.1/"}, "ws://host:port/path"},

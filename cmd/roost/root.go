@@ -73,7 +73,12 @@ A flag wins over the environment, the environment over the file.`,
 		newHealthcheckCommand(),
 		newVersionCommand(),
 	)
+	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Args = refuseUnknownShell
+			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
 		wrapArgs(c)
 	}
 	return root
@@ -107,6 +112,17 @@ func refuseUnknownCommand(cmd *cobra.Command, args []string) error {
 	return usagef("no command %q; did you mean %s?", args[0], strings.Join(near, " or "))
 }
 
+func refuseUnknownShell(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var shells []string
+	for _, c := range cmd.Commands() {
+		shells = append(shells, c.Name())
+	}
+	return usagef("no shell %q; give %s", args[0], strings.Join(shells, ", "))
+}
+
 // wrapArgs makes a refusal of cmd's positional arguments a usage error.
 func wrapArgs(cmd *cobra.Command) {
 	check := cmd.Args
@@ -115,8 +131,22 @@ func wrapArgs(cmd *cobra.Command) {
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return usageError{err}
+			return usageError{miscounted(cmd, args, err)}
 		}
 		return nil
 	}
+}
+
+// miscounted names what cobra only counts: the argument that is missing or too much.
+func miscounted(cmd *cobra.Command, args []string, err error) error {
+	wanted := strings.Fields(cmd.Use)[1:]
+	switch {
+	case !strings.Contains(err.Error(), "arg(s)"):
+		return err
+	case len(args) < len(wanted):
+		return fmt.Errorf("%s: %s is missing", cmd.Name(), strings.TrimSuffix(wanted[len(args)], "..."))
+	case len(args) > len(wanted):
+		return fmt.Errorf("%s: %q is too much after %s; quote what has spaces", cmd.Name(), args[len(wanted)], strings.Join(wanted, " "))
+	}
+	return err
 }

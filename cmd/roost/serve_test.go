@@ -55,6 +55,9 @@ func TestPubReachesSubThroughServeWithoutAnyCredentialsTyped(t *testing.T) {
 	if code := p.wait(t); code != 0 {
 		t.Errorf("serve: exit code %d, want 0", code)
 	}
+	if code, _, stderr := runRoost(t, env, "pub", "news", "x", "--addr", "127.0.0.1:1"); code != exitFailure || !strings.Contains(stderr, "--addr 127.0.0.1:1: ") {
+		t.Errorf("pub to where no server is: exit code %d: %s", code, stderr)
+	}
 	if code, _, stderr := runRoost(t, env, "pub", "news", "x"); code != exitFailure || !strings.Contains(stderr, "roost serve") {
 		t.Errorf("pub without a server: exit code %d: %s", code, stderr)
 	}

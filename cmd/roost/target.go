@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -56,16 +57,22 @@ const publishTime = 10 * time.Second
 func (t *target) client() (*client.Client, error) {
 	var l push.Local
 	if t.key == "" {
+		if !namesPort(t.addr) {
+			return nil, usagef("--addr %q: no host:port; for a server elsewhere give its URL with --app-id, --key and ROOST_SECRET", t.addr)
+		}
 		var err error
 		if l, err = push.FindLocal(t.addr); errors.Is(err, push.ErrNoLocal) {
+			if t.addr != "" {
+				err = fmt.Errorf("--addr %s: %w", t.addr, err)
+			}
 			return nil, fmt.Errorf("%w (with --addr, --app-id, --key and --secret)", err)
 		} else if err != nil {
 			return nil, err
 		}
 	}
-	url := cmp.Or(t.addr, l.URL, "127.0.0.1:8080")
-	if !strings.Contains(url, "://") {
-		url = "http://" + url
+	base := cmp.Or(t.addr, l.URL, "127.0.0.1:8080")
+	if !strings.Contains(base, "://") {
+		base = "http://" + base
 	}
 	web, err := t.http()
 	if err != nil {
@@ -73,7 +80,7 @@ func (t *target) client() (*client.Client, error) {
 	}
 	c, err := client.New(client.Options{
 		HTTP:   web,
-		URL:    url,
+		URL:    base,
 		AppID:  cmp.Or(t.appID, l.AppID),
 		Key:    cmp.Or(t.key, l.Key),
 		Secret: cmp.Or(t.secret, l.Secret),
@@ -82,4 +89,13 @@ func (t *target) client() (*client.Client, error) {
 		return nil, usageError{err}
 	}
 	return c, nil
+}
+
+// namesPort reports whether a server of this machine can be found by addr.
+func namesPort(addr string) bool {
+	if addr != "" && !strings.Contains(addr, "://") {
+		addr = "http://" + addr
+	}
+	u, err := url.Parse(addr)
+	return addr == "" || err == nil && u.Port() != ""
 }
