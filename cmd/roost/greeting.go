@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 
@@ -60,6 +61,27 @@ Try it from another terminal, as this user:
   roost pub news hello --addr %s
 `, base, console, base[len("http"):], g.app.Key, g.app.ID, g.app.Key, secret, g.history, base, base)
 	return err
+}
+
+func (p *pushServer) greeting() greeting {
+	return greeting{
+		app: p.command.push.App, scheme: p.command.tls.scheme("http"), addr: p.sockets.Addr(),
+		token: p.push.Token(), history: p.command.bus.history(), left: p.left, console: p.push.ConsoleURL,
+	}
+}
+
+// leaveCredentials lets the commands of this user find the server.
+func (p *pushServer) leaveCredentials(log *slog.Logger) {
+	hello := p.greeting()
+	local := hello.local()
+	forget, err := push.WriteLocal(local)
+	if err != nil {
+		p.forget, p.left = nil, ""
+		log.Warn("roost pub and roost sub won't find this server by themselves", "err", err)
+		return
+	}
+	p.forget = forget
+	p.left, _ = local.Path() // WriteLocal has just written there
 }
 
 func isTerminal(w io.Writer) bool {

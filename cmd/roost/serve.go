@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -226,27 +225,6 @@ func (p *pushServer) kept() kept {
 // nothing more from here, and catch up where they go.
 func (p *pushServer) release(ctx context.Context) error {
 	return errors.Join(p.push.Drain(ctx), p.push.Close(), p.bus.Close())
-}
-
-func (p *pushServer) greeting() greeting {
-	return greeting{
-		app: p.command.push.App, scheme: p.command.tls.scheme("http"), addr: p.sockets.Addr(),
-		token: p.push.Token(), history: p.command.bus.history(), left: p.left, console: p.push.ConsoleURL,
-	}
-}
-
-// leaveCredentials lets the commands of this user find the server.
-func (p *pushServer) leaveCredentials(log *slog.Logger) {
-	hello := p.greeting()
-	local := hello.local()
-	forget, err := push.WriteLocal(local)
-	if err != nil {
-		p.forget, p.left = nil, ""
-		log.Warn("roost pub and roost sub won't find this server by themselves", "err", err)
-		return
-	}
-	p.forget = forget
-	p.left, _ = local.Path() // WriteLocal has just written there
 }
 
 // Shutdown tells clients to go to another server, waits for them to leave, and
