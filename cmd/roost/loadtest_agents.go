@@ -115,6 +115,9 @@ takes no file, process or address of this machine from it: let only those join a
   ROOST_TOKEN=secret roost loadtest agent --join nats://10.0.0.1:4223 --source-ip 10.0.0.20-10.0.0.29`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkAgent(a.Name, sources); err != nil {
+				return err
+			}
 			stderr := cmd.ErrOrStderr()
 			ctx, stop := untilInterrupted(cmd.Context(), stderr)
 			defer stop()
@@ -141,4 +144,16 @@ takes no file, process or address of this machine from it: let only those join a
 	f.StringArrayVar(&sources, "source-ip", nil, "connect from this `address`, or range of addresses, in turn (repeatable)")
 	f.BoolVar(&a.Once, "once", false, "end after one run")
 	return cmd
+}
+
+// checkAgent refuses what would fail each run, before the first leader comes.
+func checkAgent(name string, sources []string) error {
+	if strings.TrimSpace(name) == "" {
+		return usagef("--name %q: the leader could not say which agent it means: give a name, or leave it away for this host's", name)
+	}
+	if len(sources) == 0 {
+		return nil
+	}
+	_, err := loadtest.ParseSources(strings.Join(sources, ","))
+	return asUsage("--source-ip", err)
 }

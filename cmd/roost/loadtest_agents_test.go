@@ -130,3 +130,13 @@ func TestLoadtestAgentsFromElsewhereNeedAToken(t *testing.T) {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 }
+
+func TestLoadtestAgentRefusesAtOnceWhatWouldFailEachRun(t *testing.T) {
+	t.Parallel()
+	for flag, value := range map[string]string{"--source-ip": "x", "--name": " "} {
+		code, _, stderr := runRoost(t, nil, "loadtest", "agent", "--join", "nats://127.0.0.1:1", flag, value)
+		if code != exitUsage || !strings.Contains(stderr, flag) {
+			t.Errorf("%s %q: exit code %d, stderr %q", flag, value, code, stderr)
+		}
+	}
+}
