@@ -33,6 +33,7 @@ func TestUsageErrorsExitWith2AndSayWhatIsWrong(t *testing.T) {
 		{[]string{"pub", "news", "x", "--addr", "foo"}, []string{`--addr "foo": no host:port`}},
 		{[]string{"pub", "news", "x", "--key", "k"}, []string{`--key "k"`, "--app-id", "ROOST_SECRET"}},
 		{[]string{"sub", "news", "private-orders", "--key", "k"}, []string{`--key "k"`, "private-orders is signed", "ROOST_SECRET"}},
+		{[]string{"sub", "news", "presence-room"}, []string{"presence-room", "--user-id"}},
 		{[]string{"echo", "--loops", "5000"}, []string{`--loops "5000"`, "0 to 1024", "one a core"}},
 		{[]string{"echo", "--max-outbox", "16QiB"}, []string{`--max-outbox "16QiB"`, "64KiB"}},
 		{[]string{"echo", "--max-outbox", "1"}, []string{`--max-outbox "1"`, "1KiB to"}},

@@ -27,6 +27,13 @@ func startServe(t *testing.T, args ...string) (p *process, url string, env []str
 	return p, url, env
 }
 
+func TestSubEntersPresenceChannelsAsTheUserThatItIsGiven(t *testing.T) {
+	t.Parallel()
+	_, _, env := startServe(t)
+	sub := startRoost(t, env, "sub", "presence-room", "--user-id", "ann \"é\"")
+	sub.stderr.waitFor(t, "channel=presence-room")
+}
+
 func TestPubReachesSubThroughServeWithoutAnyCredentialsTyped(t *testing.T) {
 	t.Parallel()
 	p, _, env := startServe(t)

@@ -19,6 +19,7 @@ import (
 
 func newSubCommand() *cobra.Command {
 	var from target
+	var user string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "sub CHANNEL...",
@@ -29,11 +30,20 @@ connection is made again; what was published meanwhile is printed first where th
 server keeps the channel's history, and else lost.`,
 		Example: `  roost sub news
   roost sub news private-orders --json | jq .data
+  roost sub presence-room --user-id ann
   roost sub news --addr https://push.example.org --key key`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, channels []string) error {
 			if i := slices.IndexFunc(channels, protocol.NeedsAuth); i >= 0 && from.key != "" && from.secret == "" {
 				return usagef("--key %q: a subscription to %s is signed: give ROOST_SECRET too", from.key, channels[i])
+			}
+			if i := slices.IndexFunc(channels, protocol.IsPresence); i >= 0 && user == "" {
+				return usagef("%s shows its members who is there: say who you are by --user-id", channels[i])
+			}
+			if user != "" {
+				if err := protocol.CheckUserID(user); err != nil {
+					return usagef("--user-id: %w", err)
+				}
 			}
 			c, err := from.client()
 			if err != nil {
@@ -43,30 +53,29 @@ server keeps the channel's history, and else lost.`,
 			if err != nil {
 				return err
 			}
-			return subscribe(cmd, c, channels, asJSON, log)
+			return subscribe(cmd, c, client.Subscription{Channels: channels, UserID: user}, asJSON, log)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object for each event")
+	cmd.Flags().StringVar(&user, "user-id", "", "who presence channels say you are, an `id` of your choice; required for them")
 	from.register(cmd.Flags())
 	return cmd
 }
 
-func subscribe(cmd *cobra.Command, c *client.Client, channels []string, asJSON bool, log *slog.Logger) error {
+func subscribe(cmd *cobra.Command, c *client.Client, s client.Subscription, asJSON bool, log *slog.Logger) error {
 	interrupted, stop := untilInterrupted(cmd.Context(), cmd.ErrOrStderr())
 	defer stop()
 	ctx, fail := context.WithCancelCause(interrupted)
 	defer fail(nil)
-	err := c.Subscribe(ctx, client.Subscription{
-		Channels: channels,
-		Message: func(m client.Message) {
-			if err := printMessage(cmd.OutOrStdout(), m, asJSON); err != nil {
-				fail(err)
-			}
-		},
-		Missed:       func(channel string) { log.Warn("events were missed that no history has any more", "channel", channel) },
-		Subscribed:   func(channel string) { log.Info("subscribed", "channel", channel) },
-		Disconnected: func(err error, wait time.Duration) { log.Warn("connection lost", "err", err, "retry_in", wait) },
-	})
+	s.Message = func(m client.Message) {
+		if err := printMessage(cmd.OutOrStdout(), m, asJSON); err != nil {
+			fail(err)
+		}
+	}
+	s.Missed = func(channel string) { log.Warn("events were missed that no history has any more", "channel", channel) }
+	s.Subscribed = func(channel string) { log.Info("subscribed", "channel", channel) }
+	s.Disconnected = func(err error, wait time.Duration) { log.Warn("connection lost", "err", err, "retry_in", wait) }
+	err := c.Subscribe(ctx, s)
 	if interrupted.Err() != nil {
 		return nil
 	}

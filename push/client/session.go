@@ -35,7 +35,7 @@ func (c *Client) session(ctx context.Context, s *Subscription, last positions) (
 	if s.Connected != nil {
 		s.Connected(id)
 	}
-	if err := c.ask(ctx, conn, id, s.Channels, last); err != nil {
+	if err := c.ask(ctx, conn, id, s, last); err != nil {
 		return true, 0, closeError(err)
 	}
 	// A ping needs a reader for its pong, so it has a goroutine of its own, and
@@ -95,17 +95,25 @@ func greeting(ctx context.Context, conn *websocket.Conn) (id string, activity ti
 }
 
 // ask sends a subscription for each channel, signed where that is needed.
-func (c *Client) ask(ctx context.Context, conn *websocket.Conn, id string, channels []string, last positions) error {
+func (c *Client) ask(ctx context.Context, conn *websocket.Conn, id string, s *Subscription, last positions) error {
 	type data struct {
 		Channel string `json:"channel"`
 		Auth    string `json:"auth,omitempty"`
+		Member  string `json:"channel_data,omitempty"`
 
 		Position *protocol.Position `json:"position,omitempty"`
 	}
-	for _, name := range channels {
+	member, err := json.Marshal(map[string]string{"user_id": s.UserID})
+	if err != nil {
+		return fmt.Errorf("client: encode member: %w", err)
+	}
+	for _, name := range s.Channels {
 		d := data{Channel: name, Position: last.of(name)}
+		if protocol.IsPresence(name) {
+			d.Member = string(member)
+		}
 		if protocol.NeedsAuth(name) {
-			d.Auth = protocol.SignChannel(c.opts.Key, c.opts.Secret, id, name, "")
+			d.Auth = protocol.SignChannel(c.opts.Key, c.opts.Secret, id, name, d.Member)
 		}
 		text, err := json.Marshal(d)
 		if err != nil {

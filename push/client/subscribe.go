@@ -23,6 +23,7 @@ type Message struct {
 // one at a time, from the goroutine that called Subscribe.
 type Subscription struct {
 	Channels     []string                            // at least one; private ones need Options.Secret
+	UserID       string                              // whom presence channels show; they need it
 	Message      func(Message)                       // every event of the channels
 	Subscribed   func(channel string)                // may be nil: the server confirmed it, again after each reconnect
 	Missed       func(channel string)                // may be nil: events were missed that no history has any more: fetch the state anew
@@ -68,6 +69,12 @@ func (c *Client) Subscribe(ctx context.Context, s Subscription) error {
 		}
 		if protocol.NeedsAuth(name) && c.opts.Secret == "" {
 			return fmt.Errorf("client: channel %s is private: set Options.Secret to sign the subscription", name)
+		}
+		if !protocol.IsPresence(name) {
+			continue
+		}
+		if err := protocol.CheckUserID(s.UserID); err != nil {
+			return fmt.Errorf("client: channel %s shows its members who is there: Subscription.UserID: %w", name, err)
 		}
 	}
 	last := make(positions, len(s.Positions))
