@@ -52,6 +52,10 @@ const (
 	maxPusherFrame = 1 << 20 // a presence channel's list of members is the largest
 )
 
+// Signs reports whether Secret is needed: for private and presence channels, client events, which
+// only those take, and publishing over HTTP.
+func (p *Pusher) Signs() bool { return p.Private+p.Presence > 0 || p.Client || p.Rate > 0 }
+
 func (p *Pusher) normalize(o *Options) error {
 	if err := o.Part.check(o.Conns); err != nil {
 		return err
@@ -65,7 +69,7 @@ func (p *Pusher) normalize(o *Options) error {
 	switch {
 	case p.Key == "":
 		return invalid("no app key: give the one that the server knows")
-	case p.Secret == "" && (p.Private+p.Presence > 0 || p.Rate > 0 && !p.Client):
+	case p.Secret == "" && p.Signs():
 		return invalid("no app secret: private channels and publishing over HTTP are signed with it")
 	case p.AppID == "" && p.Rate > 0 && !p.Client:
 		return invalid("no app id: it is in the path of the HTTP API")

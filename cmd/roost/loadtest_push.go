@@ -103,5 +103,8 @@ func (t *pusherFlags) pusher(ctx context.Context, url string) (loadtest.Pusher, 
 	}
 	p := t.p
 	p.Rate, p.Client = float64(t.rate), t.publish == "client"
+	if p.Secret == "" && p.Signs() {
+		return p, usagef("no app secret to --app-key %q: private channels and publishing over HTTP are signed: give ROOST_APP_SECRET or --app-secret too", p.Key)
+	}
 	return p, nil
 }

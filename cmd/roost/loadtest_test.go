@@ -149,6 +149,8 @@ func TestLoadtestUsageErrorsExitWith2(t *testing.T) {
 		{[]string{"echo", url, "--timeout", "0s"}, "give 1ms to"},
 		{[]string{"churn", url, "--lifetime", "0s"}, "give 1ms to"},
 		{[]string{"storm", url, "--rate", "1k", "--private", "50%"}, "--private, --rate: without --channels"},
+		{[]string{"push", url, "--app-id", "1", "--app-key", "k"}, "give ROOST_APP_SECRET or --app-secret"},
+		{[]string{"storm", url, "--app-id", "1", "--app-key", "k", "--rate", "1"}, "give ROOST_APP_SECRET or --app-secret"},
 		{[]string{"storm", url, "--limit", "0s"}, "give 1ms to"},
 		{[]string{"storm", url, "--backoff", "0s"}, "give 1ms to"},
 		{[]string{"push", url, "--rate", "0"}, "give 1 to"},
