@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -44,6 +47,9 @@ func (l *loadtestFlags) register(f *pflag.FlagSet) {
 
 func (l *loadtestFlags) options(urls []string) (loadtest.Options, error) {
 	all := loadtest.SplitURLs(strings.Join(urls, ","))
+	if err := findProcesses(l.pids); err != nil {
+		return loadtest.Options{}, err
+	}
 	o := loadtest.Options{
 		URL: all[0], More: all[1:], Conns: l.conns, ConnectRate: float64(l.rate), Dialing: l.dialing,
 		Timeout: l.timeout, Loops: l.loops, ServerPIDs: l.pids,
@@ -56,6 +62,20 @@ func (l *loadtestFlags) options(urls []string) (loadtest.Options, error) {
 		o.Sources = sources
 	}
 	return o, l.peer.apply(&o)
+}
+
+// findProcesses refuses what is no process: the report would lack its figures and not say why.
+func findProcesses(pids []int) error {
+	for _, pid := range pids {
+		if pid > 0 {
+			p, err := os.FindProcess(pid)
+			if err == nil && !errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone) {
+				continue
+			}
+		}
+		return usagef("--server-pid %d: this machine has no such process: leave it away to have the server found by its listening socket", pid)
+	}
+	return nil
 }
 
 // oldRate is what --connect-rate of idle was called before it was settled that

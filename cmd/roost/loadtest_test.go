@@ -157,6 +157,8 @@ func TestLoadtestUsageErrorsExitWith2(t *testing.T) {
 		{[]string{"slow", url, "--slow", "0%"}, "give 0.01% to 90%"},
 		{[]string{"find", "echo", url, "--precision", "0%"}, "give 0.1% to 50%"},
 		{[]string{"idle", url, "--source-ip", "127.0.0.9-127.0.0.2"}, "127.0.0.9-127.0.0.2"},
+		{[]string{"idle", url, "--server-pid", "2147483647"}, "--server-pid 2147483647: this machine has no such process"},
+		{[]string{"idle", url, "--server-pid", "0"}, "--server-pid 0"},
 		{[]string{"idle", url, "-H", "nonsense"}, `"nonsense"`},
 		{[]string{"idle", url, "--expect", "p98<1s"}, "p99.9"},
 		{[]string{"idle", url, "--expect", "p99<1"}, "20ms"},
