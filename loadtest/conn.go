@@ -196,7 +196,7 @@ func (l *loop) drop(c *conn) {
 	l.table[c.fd] = nil
 	// The descriptor is gone whatever close says, and its number is free.
 	_ = sock.Close(int(c.fd))
-	c.fd, c.state = -1, connClosed
+	c.fd, c.state, l.fullUntil = -1, connClosed, 0
 	if c.held != nil {
 		l.unhold(c)
 	}

@@ -3,6 +3,7 @@ package loadtest
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -62,15 +63,7 @@ func (l *loop) allowed() int {
 // dial begins a connection.
 func (l *loop) dial(c *conn) {
 	c.since, c.answered = l.clock(), false
-	buffer := 0
-	if l.slow.has(l.id(c)) {
-		buffer = slowBuffer
-	}
-	fd, err := sock.ConnectBuffered(l.endpoint(c).addr, l.source(c), buffer)
-	if err == nil {
-		err = l.adopt(c, fd)
-	}
-	if err != nil {
+	if err := l.connect(c); err != nil {
 		l.failed++
 		l.countsOf(c).failed++
 		l.failures.add(connConnecting, err)
@@ -86,6 +79,26 @@ func (l *loop) dial(c *conn) {
 		l.dials = append(l.dials, c.slot)
 	}
 	l.sweep = min(l.sweep, c.since+int64(sweepTick))
+}
+
+// connect begins to connect c. When descriptors are out it fails without trying, until the loop gave one
+// back; another loop may have, so it looks again now and then.
+func (l *loop) connect(c *conn) error {
+	if c.since < l.fullUntil {
+		return syscall.EMFILE
+	}
+	buffer := 0
+	if l.slow.has(l.id(c)) {
+		buffer = slowBuffer
+	}
+	fd, err := sock.ConnectBuffered(l.endpoint(c).addr, l.source(c), buffer)
+	if err == nil {
+		return l.adopt(c, fd)
+	}
+	if errors.Is(err, syscall.EMFILE) {
+		l.fullUntil = c.since + int64(sweepTick)
+	}
+	return err
 }
 
 func (l *loop) source(c *conn) netip.AddrPort {

@@ -94,6 +94,20 @@ func TestFailuresOfHandshakesByCause(t *testing.T) {
 	}
 }
 
+func TestWithoutDescriptorsTheRestFailsWithoutBeingTried(t *testing.T) {
+	l := &loop{fullUntil: 10} // without a plan: a try would panic
+	if err := l.connect(&conn{since: 9}); err != syscall.EMFILE {
+		t.Errorf("error %v, want EMFILE", err)
+	}
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	must(t, err)
+	must(t, syscall.Close(pair[1]))
+	l.table = make([]*conn, pair[0]+1)
+	if l.drop(&conn{fd: int32(pair[0])}); l.fullUntil != 0 {
+		t.Errorf("not to be tried until %d, though one was given back", l.fullUntil)
+	}
+}
+
 func TestFailuresOfOpenConnectionsByCause(t *testing.T) {
 	t.Parallel()
 	after := func(end func(*net.TCPConn)) func(*testing.T) string {

@@ -48,6 +48,8 @@ type loop struct {
 	dials []uint32 // slots that were dialled and may not have settled
 	sweep int64    // when they are looked through for the late
 
+	fullUntil int64 // till when not to ask for a descriptor, as none was left
+
 	now    int64 // on the run's clock, as of the last read or turn
 	due    int64 // when the script is to be called
 	beat   int64 // when the loop wakes to see how late it is
