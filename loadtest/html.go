@@ -38,7 +38,7 @@ func WriteDiffHTML(w io.Writer, before, after *Report, changes []Change) error {
 }
 
 func writePage(w io.Writer, runs []*Report, changes []Change) error {
-	t, err := template.New("report").Funcs(template.FuncMap{"span": span}).Parse(pageHTML)
+	t, err := template.New("report").Funcs(template.FuncMap{"span": span, "tooFew": (*IdleReport).tooFew}).Parse(pageHTML)
 	if err != nil {
 		return err
 	}

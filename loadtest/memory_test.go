@@ -1,6 +1,10 @@
 package loadtest
 
-import "testing"
+import (
+	"errors"
+	"strings"
+	"testing"
+)
 
 func TestFilesThatOthersReadAreNotTheConnections(t *testing.T) {
 	at := func(tcp, sock, dentry, ext4 int64) snapshot {
@@ -22,5 +26,22 @@ func TestWithoutCachesTheWholeSlabCounts(t *testing.T) {
 	m := newMemory(before, after, after, 10, 20)
 	if !m.Kernel.WholeSlab || m.Kernel.PerConnection != 410 || m.User.PerConnection != 250 || m.UserOpened.PerConnection != 500 {
 		t.Errorf("kernel %+v, user %+v, opened %+v", m.Kernel, m.User, m.UserOpened)
+	}
+}
+
+func TestMemoryOfFewConnectionsIsNotPrinted(t *testing.T) {
+	kernel := &Kernel{PerConnection: 63386, Caches: []Cache{{"vm_area_struct", 192, 129.7}}}
+	for standing, want := range map[int]string{50: "memory      50 connections are too few", 1000: "63,386 B a connection"} {
+		var b, page strings.Builder
+		r := Report{Scenario: "idle", Connections: Connections{Opened: standing}, Idle: &IdleReport{Standing: standing, Memory: &Memory{Kernel: kernel}}}
+		if err := errors.Join(r.WriteText(&b), r.WriteHTML(&page)); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(b.String(), "vm_area"); got != (standing == 1000) || !strings.Contains(b.String(), want) {
+			t.Errorf("%d connections:\n%s", standing, b.String())
+		}
+		if got := strings.Contains(page.String(), "are too few to tell"); got != (standing < 1000) {
+			t.Errorf("%d connections: the page says that they are too few: %v", standing, got)
+		}
 	}
 }

@@ -131,6 +131,17 @@ func (l *Latency) text() string {
 	return fmt.Sprintf("p50 %s  p90 %s  p99 %s  p99.9 %s  max %s", span(l.P50), span(l.P90), span(l.P99), span(l.P999), span(l.Max))
 }
 
+// tellingConns is from how many connections on what the kernel took by each is steady from run to run.
+const tellingConns = 1000
+
+// tooFew says why the memory that one connection took is not known well; "" if it is.
+func (i *IdleReport) tooFew() string {
+	if i == nil || i.Memory == nil || i.Standing >= tellingConns {
+		return ""
+	}
+	return fmt.Sprintf("%s connections are too few to tell what one takes from what else the machine does; want %s", count(i.Standing), count(tellingConns))
+}
+
 func (i *IdleReport) writeText(line liner) {
 	line("held", "%s connections for %s, %s pings answered", count(i.Standing), span(i.Held), count(i.Pings))
 	if v := i.Verified; v != nil {
@@ -138,6 +149,10 @@ func (i *IdleReport) writeText(line liner) {
 	}
 	m := i.Memory
 	if m == nil {
+		return
+	}
+	if few := i.tooFew(); few != "" {
+		line("memory", "%s", few)
 		return
 	}
 	if m.User != nil {
