@@ -40,6 +40,8 @@ const (
 	// confirmWait is how long an agent that was taken may say nothing: another leader may have been faster.
 	confirmWait = 2 * time.Second
 
+	connectTime = 5 * time.Second // for TCP, to one server
+
 	maxChunk   = 256 << 10 // of an event, in one NATS message
 	maxEvent   = 64 << 20  // a report with its histograms is some 100 KiB
 	maxHello   = 4 << 10
@@ -145,6 +147,28 @@ func checkToken(addr, token string) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", addr, ErrToken)
+}
+
+// connect is nats.Connect, whose error says why no server could be reached: the library's own only
+// says that none could.
+func connect(servers, token string, options ...nats.Option) (*nats.Conn, error) {
+	d := &dialer{Dialer: net.Dialer{Timeout: connectTime}}
+	nc, err := nats.Connect(servers, append(options, tokenOption(token), nats.MaxReconnects(-1), nats.SetCustomDialer(d))...)
+	if errors.Is(err, nats.ErrNoServers) && d.err != nil {
+		return nil, fmt.Errorf("no NATS server there: %w", d.err)
+	}
+	return nc, err
+}
+
+// dialer keeps the last error. The client dials from one goroutine at a time.
+type dialer struct {
+	net.Dialer
+	err error
+}
+
+func (d *dialer) Dial(network, addr string) (c net.Conn, err error) {
+	c, d.err = d.Dialer.Dial(network, addr)
+	return c, d.err
 }
 
 // redacted is a NATS URL, or several with commas between, without passwords.

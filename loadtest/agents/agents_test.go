@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -192,7 +193,7 @@ func TestAnAgentSaysWhyItTriesAgainAndNoPassword(t *testing.T) {
 	a := Agent{URL: "nats://me:hidden@127.0.0.1:1", Say: func(format string, args ...any) { said <- fmt.Sprintf(format, args...) }}
 	ended := make(chan error, 1)
 	go func() { ended <- a.Join(ctx) }()
-	if got := <-said; got != "nats://me:xxxxx@127.0.0.1:1: nats: no servers available for connection; trying again" {
+	if got := <-said; got != "nats://me:xxxxx@127.0.0.1:1: no NATS server there: dial tcp 127.0.0.1:1: connect: connection refused; trying again" {
 		t.Errorf("said %q", got)
 	}
 	cancel()
@@ -208,6 +209,13 @@ func TestAnAgentSaysWhyItTriesAgainAndNoPassword(t *testing.T) {
 		if _, err := Connect(bad, ""); err == nil || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("error %v", err)
 		}
+	}
+}
+
+func TestALeaderSaysWhyItsServerIsNotThere(t *testing.T) {
+	_, err := Connect("nats://127.0.0.1:1", "")
+	if err == nil || !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), "nats://127.0.0.1:1") {
+		t.Errorf("error %v, want the address and that it refused", err)
 	}
 }
 

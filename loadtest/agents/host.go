@@ -72,9 +72,9 @@ func Listen(addr, token string) (*Host, error) {
 
 // Connect uses a NATS server that runs already.
 func Connect(url, token string) (*Host, error) {
-	nc, err := nats.Connect(url, nats.Name("roost loadtest"), tokenOption(token), nats.MaxReconnects(-1))
+	nc, err := connect(url, token, nats.Name("roost loadtest"))
 	if err != nil {
-		return nil, fmt.Errorf("agents: %s: %w", redacted(url), withoutURL(err))
+		return nil, fmt.Errorf("agents at %s: %w", redacted(url), withoutURL(err))
 	}
 	return &Host{id: rand.Text(), nc: nc, here: make(chan *agent), gone: make(chan *agent), addr: strings.TrimPrefix(redacted(nc.ConnectedUrl()), "nats://")}, nil
 }

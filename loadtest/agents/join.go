@@ -59,7 +59,7 @@ func (a *Agent) Join(ctx context.Context) error {
 
 // once connects, waits for a leader and does its plan.
 func (a *Agent) once(ctx context.Context) error {
-	nc, err := nats.Connect(a.URL, nats.Name("roost loadtest agent"), tokenOption(a.Token), nats.MaxReconnects(-1), nats.Timeout(5*time.Second))
+	nc, err := connect(a.URL, a.Token, nats.Name("roost loadtest agent"), nats.Timeout(connectTime))
 	if err != nil {
 		return err
 	}
