@@ -34,6 +34,11 @@ func (p *peerFlags) register(f *pflag.FlagSet) {
 }
 
 func (p *peerFlags) apply(o *loadtest.Options) error {
+	for flag, values := range map[string][]string{"header": p.headers, "subprotocol": p.protocols, "bearer": {p.bearer}} {
+		if err := checkField(flag, values); err != nil {
+			return err
+		}
+	}
 	o.Protocols, o.Header = p.protocols, make(http.Header)
 	for _, h := range p.headers {
 		name, value, ok := strings.Cut(h, ":")
@@ -56,6 +61,19 @@ func (p *peerFlags) apply(o *loadtest.Options) error {
 		o.Deflate = &loadtest.Deflate{NoContextTakeover: p.noTakeover}
 	}
 	return p.applyTLS(o)
+}
+
+// checkField refuses what would end a field of the handshake, which else went out with blanks for it. It
+// does not repeat the value, which may be a secret.
+func checkField(flag string, values []string) error {
+	for _, v := range values {
+		for _, r := range v {
+			if r != '\t' && (r < ' ' || r == 0x7f) {
+				return usagef("--%s: a control character (%q) in it, which no field of a handshake may hold: take it out", flag, r)
+			}
+		}
+	}
+	return nil
 }
 
 func (p *peerFlags) applyTLS(o *loadtest.Options) error {
