@@ -33,6 +33,7 @@ corrupt or broke the protocol, or find found nothing, 4 when an expectation fail
 		newLoadtestPushCommand(), newLoadtestStormCommand(),
 		newLoadtestReportCommand(), newLoadtestDiffCommand(), newLoadtestHelperCommand(), newLoadtestAgentCommand())
 	for _, c := range cmd.Commands() {
+		refuseEmpty(c)
 		wrapArgs(c)
 	}
 	return cmd

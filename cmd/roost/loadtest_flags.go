@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/roost-ws/roost/loadtest"
@@ -76,6 +78,26 @@ func findProcesses(pids []int) error {
 		return usagef("--server-pid %d: this machine has no such process: leave it away to have the server found by its listening socket", pid)
 	}
 	return nil
+}
+
+// maybeEmpty are the flags whose empty value is honoured: no token, no secret, no settings file.
+var maybeEmpty = []string{"agents-token", "token", "app-secret", "config"}
+
+// refuseEmpty has cmd refuse empty values on the command line, mostly of a shell's variable that is not set: they
+// would mean the default.
+func refuseEmpty(cmd *cobra.Command) {
+	check := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, args []string) (err error) {
+		cmd.Flags().Visit(func(f *pflag.Flag) {
+			if f.Value.String() == "" && !slices.Contains(maybeEmpty, f.Name) {
+				err = usagef("--%s: its value is empty: give one, or leave the flag away", f.Name)
+			}
+		})
+		if err != nil || check == nil {
+			return err
+		}
+		return check(cmd, args)
+	}
 }
 
 // oldRate is what --connect-rate of idle was called before it was settled that
