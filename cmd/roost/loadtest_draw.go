@@ -38,15 +38,26 @@ func (m *screenModel) View() tea.View {
 	if len(p.Causes) > 0 {
 		line("errors", badStyle.Render(causesText(p.Causes)))
 	}
-	if m.stopping {
-		line("", "ending; Ctrl-C again ends at once, without a report")
-	} else {
-		line("", nameStyle.Render("q or Ctrl-C ends the run, with the report so far"))
-	}
+	line("", m.hint(width-12))
 	for i := range lines {
 		lines[i] = lipgloss.NewStyle().MaxWidth(width).Render(lines[i])
 	}
 	return tea.NewView(strings.Join(lines, "\n") + "\n")
+}
+
+// hint says what keys do, in so many columns.
+func (m *screenModel) hint(room int) string {
+	long, short := "q or Ctrl-C ends the run, with the report so far", "q or Ctrl-C ends the run"
+	if m.stopping {
+		long, short = "ending; Ctrl-C again ends at once, without a report", "ending; Ctrl-C: at once"
+	}
+	if len(long) > room {
+		long = short
+	}
+	if m.stopping {
+		return long
+	}
+	return nameStyle.Render(long)
 }
 
 func (m *screenModel) drawSample(line func(name, text string), s *loadtest.Sample, room int) {

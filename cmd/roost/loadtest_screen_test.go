@@ -110,3 +110,16 @@ func TestErrorsAreShownByCause(t *testing.T) {
 		}
 	}
 }
+
+func TestLiveViewsHintFitsANarrowTerminal(t *testing.T) {
+	t.Parallel()
+	for _, stopping := range []bool{false, true} {
+		for width, want := range map[int]string{40: "Ctrl-C", 100: "report"} {
+			m := &screenModel{width: width, stopping: stopping}
+			hint := text(m.hint(width - 12))
+			if !strings.Contains(hint, want) || len(hint) > width-12 {
+				t.Errorf("%d columns: %q", width, hint)
+			}
+		}
+	}
+}
