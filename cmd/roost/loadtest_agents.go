@@ -115,6 +115,10 @@ takes no file, process or address of this machine from it: let only those join a
   ROOST_TOKEN=secret roost loadtest agent --join nats://10.0.0.1:4223 --source-ip 10.0.0.20-10.0.0.29`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("name") {
+				host, _ := os.Hostname() // without one the process id must do
+				a.Name = fmt.Sprintf("%s (pid %d)", host, os.Getpid())
+			}
 			if err := checkAgent(a.Name, sources); err != nil {
 				return err
 			}
@@ -136,11 +140,10 @@ takes no file, process or address of this machine from it: let only those join a
 			return err
 		},
 	}
-	host, _ := os.Hostname() // without one the process id must do
 	f := cmd.Flags()
 	f.StringVar(&a.URL, "join", "nats://127.0.0.1:4223", "the leader's NATS server, as it prints it")
 	f.StringVar(&a.Token, "token", "", "what the leader wants agents to show, better given as ROOST_TOKEN")
-	f.StringVar(&a.Name, "name", fmt.Sprintf("%s (pid %d)", host, os.Getpid()), "what the leader calls this agent")
+	f.StringVar(&a.Name, "name", "", "what the leader calls this agent (default: this host's name and the process id)")
 	f.StringArrayVar(&sources, "source-ip", nil, "connect from this `address`, or range of addresses, in turn (repeatable)")
 	f.BoolVar(&a.Once, "once", false, "end after one run")
 	return cmd

@@ -47,7 +47,10 @@ The exit code is 1 when not even --from holds.`,
 	shared.alone = "what to try next is not known from parts; --loops uses more cores"
 	f := cmd.Flags()
 	shared.register(f)
-	f.StringArrayVar(&objective, "objective", nil, "what every step has to keep, as 'p99<10ms' (repeatable, required)")
+	for _, name := range append([]string{"procs"}, agentsFlags...) {
+		f.Lookup(name).Hidden = true // refused
+	}
+	f.StringArrayVar(&objective, "objective", nil, "what every step has to keep, a `figure op value` as 'p99<10ms' (repeatable, required)")
 	count(f, &from, "from", 1000, 1, 1e9, "the first load")
 	count(f, &to, "to", 1e6, 1, 1e9, "the highest load to try")
 	shareWithin(f, &find.Precision, "precision", 0.05, 0.001, 0.5, "by how much the result may be too low, as 5%")

@@ -38,7 +38,7 @@ func (l *loadtestFlags) register(f *pflag.FlagSet) {
 	count(f, &l.loops, "loops", 1, 1, 1024, "event loops that drive the connections, each at most one core")
 	count(f, &l.procs, "procs", 1, 1, 1024, "processes that do the run together, each with its own limit of descriptors")
 	f.StringArrayVar(&l.sources, "source-ip", nil, "connect from this `address`, or range of addresses, in turn (repeatable)")
-	f.IntSliceVar(&l.pids, "server-pid", nil, "the server's process, for its CPU and memory (default: found by its listening socket)")
+	f.IntSliceVar(&l.pids, "server-pid", nil, "the server's `process`, for its CPU and memory (default: found by its listening socket)")
 	f.StringVar(&l.scrape, "scrape", "", "read the server's Prometheus metrics at this `URL` once a second, into the report")
 	f.StringVar(&l.scrapeMatch, "scrape-match", scrape.DefaultMatch, "with --scrape, the metrics to keep: a regular `expression` for their names")
 	l.agents.register(f)

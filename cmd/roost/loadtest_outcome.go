@@ -34,7 +34,7 @@ func (o *outcomeFlags) register(f *pflag.FlagSet) {
 	f.StringVar(&o.out, "out", "", "write the report as JSON to this `file` too, for report and diff")
 	f.StringVar(&o.csv, "csv", "", "write the run over time to this `file`, a line a second")
 	f.StringVar(&o.html, "html", "", "write the report with charts to this `file`, one page that needs nothing else")
-	f.StringArrayVar(&o.expect, "expect", nil, "exit with 4 unless this holds, as 'p99<20ms', 'loss==0' or 'errors<0.1%' (repeatable)")
+	f.StringArrayVar(&o.expect, "expect", nil, "exit with 4 unless this `figure op value` holds, as 'p99<20ms', 'loss==0' or 'errors<0.1%' (repeatable)")
 }
 
 // parse reads the expectations and looks where files go, before a run is spent on a mistyped one.

@@ -28,7 +28,7 @@ func (p *peerFlags) register(f *pflag.FlagSet) {
 	f.BoolVar(&p.deflate, "deflate", false, "offer permessage-deflate")
 	f.BoolVar(&p.noTakeover, "no-context-takeover", false, "with --deflate, ask that both sides forget between messages")
 	f.StringArrayVarP(&p.headers, "header", "H", nil, "add this `Name: value` to the handshake (repeatable)")
-	f.StringSliceVar(&p.protocols, "subprotocol", nil, "offer this subprotocol (repeatable)")
+	f.StringSliceVar(&p.protocols, "subprotocol", nil, "offer the subprotocol of this `name` (repeatable)")
 	f.StringVar(&p.basic, "basic", "", "authenticate as this `user:password`, better given as ROOST_BASIC, which other users can't see")
 	f.StringVar(&p.bearer, "bearer", "", "authenticate with this `token`, better given as ROOST_BEARER")
 }

@@ -32,7 +32,8 @@ func newLoadtestStormCommand() *cobra.Command {
 for the server to die or --kill-pid's process to get --signal). They come back with backoff and full jitter, to the next URL when one fails. It prints
 when 50, 90, 99 and 100 % were back, and how many attempts that took.
 
-With --channels the connections subscribe at a Pusher server, as in loadtest push, and events are published throughout. With --history they resume from
+With --channels, --app-key or --history the connections subscribe at a Pusher server, as in loadtest push, to one channel unless --channels
+says more, and events are published throughout; without, they are any WebSocket's. With --history they resume from
 the last position that they had (Roost's addition to the protocol), and each subscriber should get each event, once and in order.`,
 		Example: `  # any server: can it take everyone at once?
   roost loadtest storm ws://127.0.0.1:8081/ --conns 10k --herd
@@ -73,6 +74,7 @@ the last position that they had (Roost's addition to the protocol), and each sub
 	}
 	f := cmd.Flags()
 	shared.register(f)
+	pusher.Lookup("channels").Usage = "subscribe to so many channels; without --channels, --app-key and --history nobody subscribes"
 	f.AddFlagSet(pusher)
 	f.BoolVar(&to.p.Resume, "history", false, "resume from the last position, at servers that keep history")
 	cut = "client"

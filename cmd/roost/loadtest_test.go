@@ -227,3 +227,18 @@ func TestLoadtestRateIsConnectionsForNoScenario(t *testing.T) {
 		}
 	}
 }
+
+func TestLoadtestHelpNamesValuesAndHidesWhatIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range newLoadtestCommand().Commands() {
+		usage := c.Flags().FlagUsages()
+		for _, unwanted := range []string{" stringArray", " strings ", " ints ", "(pid "} {
+			if strings.Contains(usage, unwanted) {
+				t.Errorf("%s --help has %q:\n%s", c.Name(), unwanted, usage)
+			}
+		}
+		if refused := strings.Contains(usage, "--agents") && c.Name() == "find"; refused {
+			t.Errorf("find --help lists what it refuses:\n%s", usage)
+		}
+	}
+}
