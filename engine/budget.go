@@ -89,18 +89,21 @@ func (b *budget) refuses() bool {
 }
 
 // weigh adds up what the loops lent, when this one's share has changed by a grain.
-// Any goroutine.
+// Any goroutine: it looks again behind its word, which may be older than another's that
+// came before it.
 func (l *loop) weigh() {
 	b := &l.e.budget
 	if b.limit == 0 {
 		return
 	}
-	mine := l.bytes.Lent()
-	if d := mine - l.weighed.Load(); -b.grain < d && d < b.grain {
-		return
-	}
-	b.used.Add(mine - l.weighed.Swap(mine))
-	for l.judge() {
+	for {
+		mine := l.bytes.Lent()
+		if d := mine - l.weighed.Load(); -b.grain < d && d < b.grain {
+			return
+		}
+		b.used.Add(mine - l.weighed.Swap(mine))
+		for l.judge() {
+		}
 	}
 }
 
