@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -74,7 +75,10 @@ func parseNumber(s string) (int64, error) {
 		}
 	}
 	v, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || v > math.MaxInt64/unit || v < math.MinInt64/unit {
+	if errors.Is(err, strconv.ErrRange) || v > math.MaxInt64/unit || v < math.MinInt64/unit {
+		return 0, errors.New("a whole number of more than 64 bits; give one nearer to 0")
+	}
+	if err != nil {
 		return 0, fmt.Errorf("not a whole number; write it like 4096, 10k or 64KiB")
 	}
 	return v * unit, nil
