@@ -9,6 +9,7 @@ import (
 	"errors"
 	"reflect"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -149,5 +150,16 @@ func TestThinnedSamplesKeepTheirSums(t *testing.T) {
 	}
 	if first := s.samples[0]; len(s.samples) != 4 || sum != 21 || first.P99 != 1 || first.Open != 1 || first.Length != 2*time.Second || first.ServerCores != 0.5 {
 		t.Errorf("%+v", s.samples)
+	}
+}
+
+func TestCSVHasNoLatencyWhereNoneWasMeasured(t *testing.T) {
+	r := Report{Samples: []Sample{{Length: time.Second, Stage: "warm-up", Messages: 5}, {Length: time.Second, Stage: "measure", Messages: 5, P50: 1e6, P99: 2e6, Max: 3e6}}}
+	var b strings.Builder
+	must(t, r.WriteCSV(&b))
+	for _, part := range []string{"warm-up,0,0,0,0,5,5,,,,", "measure,0,0,0,0,5,5,1,2,3,"} {
+		if !strings.Contains(b.String(), part) {
+			t.Errorf("no %q in:\n%s", part, b.String())
+		}
 	}
 }

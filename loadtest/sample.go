@@ -153,13 +153,17 @@ func (r *Report) WriteCSV(w io.Writer) error {
 	number := func(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
 	ms := func(d time.Duration) string { return number(d.Seconds() * 1e3) }
 	for _, s := range r.Samples {
+		latency := []string{"", "", ""} // none was measured, as in a warm-up
+		if s.Max > 0 {
+			latency = []string{ms(s.P50), ms(s.P99), ms(s.Max)}
+		}
 		server := ServerSample{PSS: -1, Descriptors: -1}
 		if s.Server != nil {
 			server = *s.Server
 		}
 		_ = c.Write([]string{number(s.At.Seconds()), number(s.Length.Seconds()), s.Stage, strconv.Itoa(s.Open), strconv.Itoa(s.Opened),
 			strconv.Itoa(s.Failed), strconv.Itoa(s.Lost), strconv.FormatUint(s.Messages, 10), number(float64(s.Messages) / s.Length.Seconds()),
-			ms(s.P50), ms(s.P99), ms(s.Max), number(s.ServerCores), strconv.FormatInt(s.ServerRSS, 10), number(s.ClientCores),
+			latency[0], latency[1], latency[2], number(s.ServerCores), strconv.FormatInt(s.ServerRSS, 10), number(s.ClientCores),
 			ms(s.Lag), strconv.FormatInt(server.PSS, 10), strconv.Itoa(server.Descriptors)})
 	}
 	c.Flush()
