@@ -29,6 +29,9 @@ func (c *Client) session(ctx context.Context, s *Subscription, last positions) (
 	}
 	defer conn.CloseNow()
 	id, activity, err := greeting(ctx, conn)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return false, 0, fmt.Errorf("client: %s did not come within %v: is %s a Pusher server?", protocol.EventConnected, handshakeTimeout, c.base.Host)
+	}
 	if err != nil {
 		return false, 0, closeError(err)
 	}
