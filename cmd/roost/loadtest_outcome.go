@@ -31,7 +31,7 @@ type outcomeFlags struct {
 
 func (o *outcomeFlags) register(f *pflag.FlagSet) {
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
-	f.StringVar(&o.out, "out", "", "write the report as JSON to this `file` too, for report and diff")
+	f.StringVar(&o.out, "out", "", "write the report as JSON to this `file` too, for report and diff; - is the standard output, instead of the text, as of --csv and --html")
 	f.StringVar(&o.csv, "csv", "", "write the run over time to this `file`, a line a second")
 	f.StringVar(&o.html, "html", "", "write the report with charts to this `file`, one page that needs nothing else")
 	f.StringArrayVar(&o.expect, "expect", nil, "exit with 4 unless this `figure op value` holds, as 'p99<20ms', 'loss==0' or 'errors<0.1%' (repeatable)")
@@ -51,8 +51,13 @@ func (o *outcomeFlags) parse() error {
 
 // places refuses files that could not be written, before a run is spent on them.
 func (o *outcomeFlags) places() error {
+	used := o.json
 	for flag, name := range map[string]string{"out": o.out, "csv": o.csv, "html": o.html} {
-		if name == "" {
+		if name == "-" && used {
+			return usagef("--%s -: only one of --json, --out, --csv and --html can have the standard output: name a file", flag)
+		}
+		used = used || name == "-"
+		if name == "" || name == "-" {
 			continue
 		}
 		if info, err := os.Stat(name); err == nil && info.IsDir() {
@@ -68,8 +73,13 @@ func (o *outcomeFlags) places() error {
 // write prints the report and writes the files.
 func (o *outcomeFlags) write(stdout io.Writer, r *loadtest.Report) error {
 	show := r.WriteText
-	if o.json {
+	switch {
+	case o.json || o.out == "-":
 		show = jsonOf(r)
+	case o.csv == "-":
+		show = r.WriteCSV
+	case o.html == "-":
+		show = r.WriteHTML
 	}
 	return errors.Join(show(stdout), toFile(o.out, jsonOf(r)), toFile(o.csv, r.WriteCSV), toFile(o.html, r.WriteHTML))
 }
@@ -90,9 +100,9 @@ func jsonOf(r *loadtest.Report) func(io.Writer) error {
 	}
 }
 
-// toFile writes a file, if it has a name.
+// toFile writes a file, if it has a name, and is not the standard output, which has what it is to have.
 func toFile(name string, write func(io.Writer) error) (err error) {
-	if name == "" {
+	if name == "" || name == "-" {
 		return nil
 	}
 	file, err := os.Create(name)

@@ -57,6 +57,15 @@ func TestLoadtestDiffExitsWith3WhenWorse(t *testing.T) {
 		if code != c.code || !strings.Contains(stdout, "p99") || (code == exitWorse) != strings.Contains(stderr, "p99") {
 			t.Errorf("%v: exit code %d, want %d; stderr %q\n%s", c.args, code, c.code, stderr, stdout)
 		}
+		if said := strings.Contains(stdout, "nothing that counts is worse by more than "); said != (c.code == 0) {
+			t.Errorf("%v: says that nothing is worse: %v\n%s", c.args, said, stdout)
+		}
+	}
+	for flag, begins := range map[string]string{"--out": "{", "--csv": "seconds,", "--html": "<!doctype html>"} {
+		code, stdout, stderr := runRoost(t, nil, "loadtest", "report", fast, flag, "-")
+		if _, err := os.Stat("-"); err == nil || code != 0 || !strings.HasPrefix(stdout, begins) {
+			t.Errorf("report %s -: exit code %d, stderr %q, a file named -: %v\n%s", flag, code, stderr, err == nil, stdout)
+		}
 	}
 }
 

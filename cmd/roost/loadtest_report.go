@@ -69,10 +69,21 @@ shown and do not count, because they differ between equal runs.`,
 			}
 			changes := loadtest.Diff(before, after, float64(worse)/100)
 			page := func(w io.Writer) error { return loadtest.WriteDiffHTML(w, before, after, changes) }
-			if err := errors.Join(loadtest.WriteDiff(cmd.OutOrStdout(), changes), toFile(html, page)); err != nil {
+			names := worsened(changes)
+			table := func(w io.Writer) error {
+				err := loadtest.WriteDiff(w, changes)
+				if len(names) == 0 {
+					fmt.Fprintf(w, "nothing that counts is worse by more than %d %%\n", worse)
+				}
 				return err
 			}
-			if names := worsened(changes); len(names) > 0 {
+			if html == "-" {
+				table = page
+			}
+			if err := errors.Join(table(cmd.OutOrStdout()), toFile(html, page)); err != nil {
+				return err
+			}
+			if len(names) > 0 {
 				return codedError{fmt.Errorf("worse by more than %d %%: %s", worse, strings.Join(names, ", ")), exitWorse}
 			}
 			return nil
