@@ -2,9 +2,11 @@ package loadtest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"text/template"
 	"text/template/parse"
 
@@ -135,8 +137,8 @@ func parseWhole(text string) (*message, error) {
 	}
 	m := &message{source: text, whole: t, most: maxMessage}
 	sample, err := m.append(nil, messageFields{})
-	if err != nil {
-		return nil, bad(err)
+	if err != nil { // the library names the type of ours besides
+		return nil, bad(errors.New(strings.ReplaceAll(err.Error(), " in type loadtest.messageFields", "")))
 	}
 	if len(sample) > maxMessage {
 		return nil, bad(fmt.Errorf("it has %d bytes: want at most %d", len(sample), maxMessage))
