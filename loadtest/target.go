@@ -22,6 +22,9 @@ type target struct {
 
 // resolve looks the host up.
 func resolve(ctx context.Context, raw string) (target, error) {
+	if raw == "" {
+		return target{}, invalid("an empty URL: want ws://host:port/path or wss://host:port/path")
+	}
 	if !strings.Contains(raw, "://") {
 		return target{}, invalid("%s: a URL begins with ws:// or wss://: try ws://%s", raw, raw)
 	}
@@ -46,7 +49,7 @@ func resolve(ctx context.Context, raw string) (target, error) {
 	}
 	number, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
 	if err != nil {
-		return target{}, invalid("%w", err)
+		return target{}, invalid("%s: port %q: want 1 to 65535", raw, port)
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
 	if err != nil {
