@@ -17,10 +17,10 @@ func TestIdleTimeout(t *testing.T) {
 	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
-		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), IdleTimeout: 2 * span200})
+		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), IdleTimeout: 5 * span200})
 		p, _ := j.opened(t, s)
 		began := time.Now()
-		for range 6 { // a byte now and then is life, also within a frame
+		for range 12 { // a byte now and then is life, also within a frame
 			p.write(frameOf(codec.Pong, "")[:3])
 			j.none(t, span200/4)
 			p.write(frameOf(codec.Pong, "")[3:])
@@ -32,7 +32,7 @@ func TestIdleTimeout(t *testing.T) {
 		if d := time.Since(quiet); d < span200 || d > 20*span200 {
 			t.Errorf("closed %v after the last byte", d)
 		}
-		if d := time.Since(began); d < 6*span200*3/4 {
+		if d := time.Since(began); d < 12*span200*3/4 {
 			t.Errorf("closed after %v though bytes came", d)
 		}
 		p.write(closeOf(1001, ""))
@@ -88,7 +88,7 @@ func TestIdleTimeoutEndsWhoDoesNotAnswerThePing(t *testing.T) {
 	t.Parallel()
 	dispatches(t, func(t *testing.T, cfg Config) {
 		j := newJournal()
-		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), PingInterval: 4 * span200, IdleTimeout: 6 * span200})
+		s := serve(t, ServerOptions{Config: cfg, Handler: j.handler(), PingInterval: 4 * span200, IdleTimeout: 12 * span200})
 		p, _ := j.opened(t, s)
 		for range 2 {
 			p.want("ping")
@@ -179,9 +179,9 @@ func TestHandshakeTimeoutSparesWhatNetHTTPHas(t *testing.T) {
 func TestHeartbeatNotWhileThereIsTraffic(t *testing.T) {
 	t.Parallel()
 	j := newJournal()
-	s := serve(t, ServerOptions{Handler: j.echo(), PingInterval: 2 * span200})
+	s := serve(t, ServerOptions{Handler: j.echo(), PingInterval: 6 * span200})
 	p, _ := j.opened(t, s)
-	for range 10 {
+	for range 20 {
 		p.text("x")
 		p.want("text x")
 		j.want(t, "text x")

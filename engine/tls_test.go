@@ -42,7 +42,7 @@ func TestTLSEchoesAndDialerSpeaksToIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 		defer cancel()
 		hc := &http.Client{Transport: &http.Transport{TLSClientConfig: cc}}
 		c, _, err := websocket.Dial(ctx, "wss://"+s.Addr().String(), &websocket.DialOptions{HTTPClient: hc, CompressionMode: websocket.CompressionContextTakeover})
