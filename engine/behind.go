@@ -49,12 +49,12 @@ func (c *Conn) admit(f *frame) bool {
 	case fits && c.unsent()+size <= most:
 		return true
 	case t.opts.Slow == Disconnect:
-		t.disconnected.Add(1)
 		err := &BehindError{Waiting: behind.bytes, Queued: c.unsent(), Size: size, Limit: t.opts.MaxBehind}
 		if fits {
 			err.Limit = most
 		}
 		c.hangUp(t.opts.Code, t.opts.Reason, err)
+		t.disconnected.Add(1) // behind it: who sees the count finds it closing
 	default:
 		c.countDrop(t)
 	}

@@ -323,11 +323,11 @@ func TestHandleUpgradeConn(t *testing.T) {
 					t.Fatal(err)
 				}
 				p.want("close 1000")
-				far.Close()
-				j.want(t, "close 1000")
 				if err := receive(t, wrote, "the writer"); err != nil {
 					t.Fatal(err)
 				}
+				far.Close()
+				j.want(t, "close 1000")
 			}
 		})
 	}
