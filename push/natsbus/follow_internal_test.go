@@ -153,6 +153,11 @@ func TestAStreamThatLostItsEndBeginsAnEpoch(t *testing.T) {
 	d := deafen(t, 0)
 	d.publish(t, 3)
 	d.expect(t, 0, 3)
+	for end := time.Now().Add(20 * time.Second); d.applied.Load() != 3; time.Sleep(time.Millisecond) { // noted behind the delivery
+		if time.Now().After(end) {
+			t.Fatalf("applied up to %d of 3", d.applied.Load())
+		}
+	}
 	before := d.position()
 	d.applied.Store(before.Seq + 10) // as if ten more had been delivered
 	if e := d.next(t); !e.Lost {
